@@ -1,0 +1,149 @@
+/**
+ * Every error that Choir makes: one table of codes, one class. Used in both processes; `docs/errors.md` is generated from the table.
+ *
+ * A message says what was wrong, what was got and what to do: sentence case, values quoted, no final period.
+ */
+
+/** The process's exit codes, as in sysexits(3). */
+export const EXIT = {
+  /** Asked to stop, and did. */
+  ok: 0,
+  /** Fatal, a kill at the deadline or by a second signal, or all crashed under --no-respawn. */
+  fatal: 1,
+  /** The command line or an environment value cannot be understood. */
+  usage: 64,
+  /** No instance could be started, or the address stayed in use. */
+  unavailable: 69,
+  /** Certificate, address, header or configuration file is wrong: trying again does not help. */
+  config: 78,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface ErrorKind {
+  /** What the supervisor exits with when this error ends it. */
+  exit: ExitCode;
+  /** When it is thrown: one sentence for docs/errors.md. */
+  about: string;
+  /** What its reader can do: one sentence for docs/errors.md. */
+  remedy: string;
+}
+
+export const ERRORS = {
+  ERR_CHOIR_OPTION: {
+    exit: EXIT.usage,
+    about:
+      "An option on the command line, in the environment or in the Runner's options is unknown or has a wrong value.",
+    remedy:
+      "The message names the option, the value, where it came from and what is expected; --help lists all options.",
+  },
+  ERR_CHOIR_RUNNER: {
+    exit: EXIT.config,
+    about:
+      "The Runner was constructed or run in a way it cannot work: a wrong name, no function, or no file to run again in the instances.",
+    remedy: "Construct it as new Runner(name, configureServer, options) in the file that node is started with.",
+  },
+  ERR_CHOIR_HEADER: {
+    exit: EXIT.config,
+    about: "responseHeaders or removeResponseHeaders holds a name or value that HTTP does not allow.",
+    remedy: "Names are tokens (RFC 9110 section 5.1), values have no line breaks or control characters.",
+  },
+  ERR_CHOIR_ADDRESS: {
+    exit: EXIT.config,
+    about:
+      "An address cannot be listened on: not an address of this machine, not permitted, or a path that is no socket.",
+    remedy: "The message names the address and what the system said of it; correct --address or --port.",
+  },
+  ERR_CHOIR_ADDRESS_IN_USE: {
+    exit: EXIT.unavailable,
+    about: "Another process listens on the address, and still did when --bind-retry ended.",
+    remedy: "Stop the other process, choose another --port, or raise --bind-retry.",
+  },
+  ERR_CHOIR_START: {
+    exit: EXIT.unavailable,
+    about: "No instance could be started: configureServer threw, never returned, or the process ended first.",
+    remedy: "The cause is in the message and, with its stack, in the log line of the first failure.",
+  },
+  ERR_CHOIR_NO_APP: {
+    exit: EXIT.config,
+    about: "configureServer returned something that is no app.",
+    remedy:
+      "Return a Fastify or Express app, a (request, response) listener, an object with fetch, or an http.Server; or take the app as a parameter.",
+  },
+  ERR_CHOIR_ALL_CRASHED: {
+    exit: EXIT.fatal,
+    about: "Every instance has ended and --no-respawn forbids to start new ones.",
+    remedy: "The log says why each one ended; leave --no-respawn away to have them respawned.",
+  },
+  ERR_CHOIR_NOT_IN_INSTANCE: {
+    exit: EXIT.fatal,
+    about: 'Something of "choir/instance" was used in the supervisor\'s process, which runs no user code.',
+    remedy: "Use it inside configureServer, or in code that configureServer calls.",
+  },
+  ERR_CHOIR_TOPIC: {
+    exit: EXIT.fatal,
+    about: "A topic or a subscription's pattern is malformed.",
+    remedy:
+      "Topics are tokens of letters, digits, _ = / and - joined by dots; subscriptions may use * for one token and > for the rest.",
+  },
+  ERR_CHOIR_VALUE: {
+    exit: EXIT.fatal,
+    about: "A value cannot be published: it is neither JSON nor a Uint8Array, or it is over 1 MB.",
+    remedy: "The message names the path inside the value that cannot be sent.",
+  },
+  ERR_CHOIR_RETAINED_LIMIT: {
+    exit: EXIT.fatal,
+    about: "publish with retain would exceed the number or bytes of retained values that the broker keeps.",
+    remedy: "Clear topics that are no longer needed with pubSub.clear(topic), or retain less.",
+  },
+  ERR_CHOIR_PUBSUB_CLOSED: {
+    exit: EXIT.fatal,
+    about: "The instance's connection to the broker is closed, since the instance or its supervisor is ending.",
+    remedy: "Stop publishing when the instance drains: onShutdown tells.",
+  },
+  ERR_CHOIR_FRAME: {
+    exit: EXIT.fatal,
+    about: "Bytes on the pub/sub pipe are no frame of Choir's: something else wrote to the descriptor.",
+    remedy: "Find what in the app writes to a descriptor it did not open; the instance is replaced.",
+  },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ChoirErrorOptions extends ErrorOptions {
+  /** One line that says what to do, when the message alone does not. */
+  hint?: string;
+}
+
+/** An error with a stable `code` of the table above. */
+export class ChoirError extends Error {
+  override readonly name = "ChoirError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ChoirErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** What the supervisor exits with when this error ends it. */
+  get exitCode(): ExitCode {
+    return ERRORS[this.code].exit;
+  }
+}
+
+/** Renders any thrown value as one line, for a message that quotes it. */
+export function describeThrown(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
+  return String(thrown);
+}
+
+/** Renders a value as it is quoted in a message: short, on one line, never throwing. */
+export function quote(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (typeof value === "function") return value.name === "" ? "a function" : `function ${value.name}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object" && value !== null) return `an object (${value.constructor?.name ?? "no prototype"})`;
+  return `${String(value)} (${typeof value})`;
+}

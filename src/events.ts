@@ -1,0 +1,80 @@
+/**
+ * What happens in the supervisor, as data: JSON logs and (later) the control API send the object itself, `describeEvent` is the
+ * only place that makes sentences of it. Used in the supervisor; a leaf.
+ */
+import type { OpenRequest } from "./protocol.ts";
+
+/** Why an instance ended: data, never a state. */
+export type ExitReason =
+  /** The supervisor asked it to stop. */
+  | "asked"
+  /** It ended by itself, by an error or a signal that the supervisor did not send. */
+  | "crashed"
+  /** It said that it cannot start, or ended before it was ready. */
+  | "start-failed"
+  /** It was not ready by --start-timeout. */
+  | "start-timeout"
+  /** It was still open at --shutdown-timeout, or a second signal came. */
+  | "killed"
+  /** A SIGTERM of its own made it drain. */
+  | "left"
+  /** Its pub/sub pipe carried something that is no frame. */
+  | "broken-pipe";
+
+interface OfInstance {
+  /** The slot's number. */
+  readonly instance: number;
+  readonly generation: number;
+  readonly pid: number;
+}
+
+export type ChoirEvent =
+  | {
+      readonly event: "starting";
+      readonly instances: number;
+      readonly addresses: readonly string[];
+      readonly pid: number;
+      readonly version: string;
+    }
+  | ({
+      readonly event: "instance-ready";
+      readonly url: string;
+      readonly urls: readonly string[];
+      readonly startMs: number;
+    } & OfInstance)
+  | ({
+      readonly event: "instance-start-failed";
+      readonly error: string;
+      readonly code?: string | undefined;
+      readonly stack: string;
+    } & OfInstance)
+  | ({
+      readonly event: "instance-exited";
+      readonly reason: ExitReason;
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly uptimeMs: number;
+      /** Milliseconds until the slot is filled anew; null when it is not. */
+      readonly respawnMs: number | null;
+    } & OfInstance)
+  | ({ readonly event: "instance-draining" } & OfInstance)
+  | ({
+      readonly event: "instance-killed";
+      readonly why: string;
+      readonly openRequests: readonly OpenRequest[];
+    } & OfInstance)
+  | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
+  | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
+  | { readonly event: "all-crashed" }
+  | { readonly event: "stopping"; readonly by: string }
+  | { readonly event: "stop-forced"; readonly by: string }
+  | { readonly event: "stopped"; readonly code: number }
+  | { readonly event: "stray-error"; readonly error: string; readonly stack: string };
+
+/** The levels of pino, by name. */
+export type LevelName = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+
+export interface Description {
+  readonly level: LevelName;
+  readonly message: string;
+}

@@ -1,0 +1,82 @@
+/**
+ * All that travels between the supervisor and one instance besides logs and pub/sub frames: the environment value an instance
+ * is born with, and the control messages on Node's IPC channel. Used in both processes.
+ */
+import type { InstanceOptions } from "./options/table.ts";
+
+/** What an instance knows of itself; registered in the container as `instance`. */
+export interface InstanceInfo {
+  /** The slot's number, 0-based; the replacement of a crashed instance gets the same one. */
+  readonly id: number;
+  /** Unique for each process, since two may share an `id` while one replaces the other. */
+  readonly uid: string;
+  /** Raised by one with each rolling restart; 0 at first. */
+  readonly generation: number;
+  readonly pid: number;
+  /** The Runner's name. */
+  readonly name: string;
+  /** How many instances the supervisor keeps. */
+  readonly concurrency: number;
+  /** When the process was spawned, ISO 8601 in UTC. */
+  readonly startedAt: string;
+  /** How often the slot has been filled anew since the supervisor started. */
+  readonly restarts: number;
+}
+
+/** A listening socket that the supervisor has bound and the instance inherits. */
+export interface InheritedListener {
+  /** The descriptor's number in the instance. */
+  readonly fd: number;
+  /** Scheme-less address as a person writes it: `127.0.0.1:3000`, `[::]:3000` or `unix:/run/app.sock`. */
+  readonly address: string;
+}
+
+/** The value of the environment variable that makes a process an instance; the preload reads and deletes it. */
+export interface InstanceBirth {
+  readonly info: Omit<InstanceInfo, "pid">;
+  readonly options: InstanceOptions;
+  readonly listeners: readonly InheritedListener[];
+  /** Descriptor of the pub/sub socketpair in the instance. */
+  readonly pubSubFd: number;
+}
+
+/** Name of that environment variable. */
+export const BIRTH_VARIABLE = "CHOIR_INSTANCE";
+
+/** An error on its way over IPC. */
+export interface SentError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  /** The whole of it with stack and causes, as Node prints it. */
+  readonly text: string;
+}
+
+/** Why an instance is told to drain. */
+export type DrainReason = "stop" | "replaced";
+
+/** Control messages from the supervisor to an instance. `choir` tells them from the app's own IPC messages. */
+export type ToInstance = { readonly choir: "drain"; readonly reason: DrainReason };
+
+/** Control messages from an instance to its supervisor. */
+export type ToSupervisor =
+  /** It listens on every socket. */
+  | { readonly choir: "ready" }
+  /** It cannot start; it exits right after this. `final`: trying again does not help. */
+  | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
+  /** It drains, because it was told to or by its own decision (a SIGTERM of its own). */
+  | { readonly choir: "draining" }
+  /** It drained by the deadline's order of things and these requests were still open. */
+  | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] };
+
+/** A request that a drain waited for in vain: never with its query, which may hold secrets. */
+export interface OpenRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly ageMs: number;
+}
+
+/** Whether an IPC message is one of Choir's. */
+export function isControlMessage(message: unknown): message is { choir: string } {
+  return typeof message === "object" && message !== null && typeof (message as { choir?: unknown }).choir === "string";
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+// Two projects: `unit` mirrors src/ and touches no process and no socket; `integration` starts real programs from dist/,
+// one file at a time, since the machines that run it have two cores.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 15_000 } },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+    ],
+  },
+});
