@@ -20,6 +20,15 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What each exit code says, for --help and docs/errors.md. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  0: "asked to stop, and did",
+  1: "fatal error, killed at the deadline or by a second signal, or all crashed under --no-respawn",
+  64: "an option is unknown or has a wrong value",
+  69: "no instance could be started, or the address stayed in use",
+  78: "wrong certificate, address, header or configuration",
+};
+
 interface ErrorKind {
   /** What the supervisor exits with when this error ends it. */
   exit: ExitCode;

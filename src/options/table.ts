@@ -1,6 +1,7 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance only for its types): it imports nothing and reads nothing.
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
+ * and reads nothing.
  */
 
 /** What a value of each kind is in code. */
@@ -10,7 +11,7 @@ export interface Kinds {
   integer: number;
   /** Written `500ms`, `10s`, `5m`, `2h`, `1d`; milliseconds in code. */
   duration: number;
-  /** Written `100MB`; bytes in code. */
+  /** Written `100MB` (1000s) or `100MiB` (1024s); bytes in code. */
   size: number;
   /** `auto` or a whole number. */
   count: number | "auto";
@@ -21,6 +22,9 @@ export interface Kinds {
 }
 
 export type Kind = keyof Kinds;
+
+/** The value of any option in code. */
+export type OptionValue = Kinds[Kind];
 
 export interface Option<K extends Kind = Kind, D = unknown, C extends string = string> {
   readonly kind: K;
@@ -81,6 +85,7 @@ export const OPTIONS = {
     placeholder: "host",
     default: ["127.0.0.1"],
     help: "Address to listen on, or unix:/path; may be given several times",
+    more: "In the environment, several addresses are separated by commas: `HOST=127.0.0.1,::1`.",
   }),
   concurrency: option({
     kind: "count",
@@ -92,7 +97,9 @@ export const OPTIONS = {
     placeholder: "n|auto",
     default: "auto",
     help: "How many instances to run; auto is one per CPU that the process may use",
-    more: "`auto` is `os.availableParallelism()`, bounded by the CPU quota of the control group.",
+    more:
+      "`auto` is `os.availableParallelism()`, bounded by the CPU quota of the control group and of those above it; " +
+      "a quota of 2.5 CPUs counts as 2, and less than 1 as 1.",
   }),
   /** 0 lets the system choose one port, the same for all instances. */
   port: option({
@@ -105,6 +112,9 @@ export const OPTIONS = {
     placeholder: "n",
     default: 3000,
     help: "Port to listen on; 0 lets the system choose one for all instances",
+    more:
+      "Kubernetes sets `CHOIR_PORT=tcp://…` in every pod beside a service that is named `choir`: name the service otherwise, " +
+      "or set `enableServiceLinks: false`.",
   }),
   socketMode: option({
     kind: "mode",
@@ -174,6 +184,14 @@ export const OPTIONS = {
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
+
+/** Every option's name, in the order of --help. */
+export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
+
+/** Looks an option's row up, as the general type that checks and help work on. */
+export function specOf(name: OptionName): Option {
+  return OPTIONS[name];
+}
 
 type ValueOf<O> =
   O extends Option<infer K, infer D, infer C> ? (string extends C ? Kinds[K] : C) | Extract<D, undefined> : never;

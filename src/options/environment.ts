@@ -1,0 +1,111 @@
+/**
+ * The one reader of `process.env` and `process.argv`: options from the environment, the program to run again, and the
+ * variables an instance is born with. Used in both processes.
+ */
+import { BIRTH_VARIABLE, type InstanceBirth } from "../protocol.ts";
+import { OPTION_NAMES, type OptionName, specOf, variableOf } from "./table.ts";
+
+/** An option's text in the environment, and the variable it stands in. */
+export interface EnvironmentText {
+  readonly variable: string;
+  readonly text: string;
+}
+
+/** How node was started: what an instance is started with again. */
+export interface ProgramArguments {
+  readonly execPath: string;
+  readonly execArgv: readonly string[];
+  /** The file that node runs; undefined for `node -e` and the REPL. */
+  readonly entry: string | undefined;
+  /** What followed the file. */
+  readonly args: readonly string[];
+}
+
+/** Finds an option in the environment: `CHOIR_PORT` wins over `PORT`, and an empty value counts as unset. */
+export function environmentText(name: OptionName, environment: NodeJS.ProcessEnv): EnvironmentText | undefined {
+  for (const variable of variablesOf(name)) {
+    const text = environment[variable];
+    if (text !== undefined && text !== "") return { variable, text };
+  }
+  return undefined;
+}
+
+/** The environment names of an option, the one that wins first. */
+export function variablesOf(name: OptionName): readonly string[] {
+  const { env } = specOf(name);
+  return env === undefined ? [variableOf(name)] : [variableOf(name), env];
+}
+
+/** The supervisor's own environment, for `resolveOptions`. */
+export function processEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}
+
+/** How this process was started. */
+export function programArguments(): ProgramArguments {
+  const [, entry, ...args] = process.argv;
+  return { execPath: process.execPath, execArgv: process.execArgv, entry, args };
+}
+
+/**
+ * In an instance: reads what it was born with and deletes it, so that no process the app starts takes itself for an instance.
+ * Undefined in any other process, and for a value that Choir did not write.
+ */
+export function takeBirth(environment: NodeJS.ProcessEnv = process.env): InstanceBirth | undefined {
+  const text = environment[BIRTH_VARIABLE];
+  delete environment[BIRTH_VARIABLE];
+  if (text === undefined) return undefined;
+  try {
+    const birth: unknown = JSON.parse(text);
+    return isBirth(birth) ? birth : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * In the supervisor: the whole environment of a new instance. Choir's option variables are left out: they were read here, and
+ * a Runner that the app starts would take the same port by them. HOST, PORT and WEB_CONCURRENCY stay, since apps read them.
+ */
+export function instanceEnvironment(
+  birth: InstanceBirth,
+  environment: NodeJS.ProcessEnv = process.env,
+): NodeJS.ProcessEnv {
+  const own = new Set(OPTION_NAMES.map(variableOf));
+  const inherited = Object.entries(environment).filter(([variable]) => !own.has(variable));
+  return {
+    ...Object.fromEntries(inherited),
+    NODE_ENV: environment["NODE_ENV"] || "production",
+    NODE_APP_INSTANCE: String(birth.info.id),
+    [BIRTH_VARIABLE]: JSON.stringify(birth),
+  };
+}
+
+/** Tells Choir's own value from anything else that may stand in the variable; its writer is `instanceEnvironment`. */
+function isBirth(value: unknown): value is InstanceBirth {
+  return (
+    hasTypes(value, { info: "object", options: "object", listeners: "object", pubSubFd: "number" }) &&
+    hasTypes(value["info"], {
+      id: "number",
+      uid: "string",
+      generation: "number",
+      name: "string",
+      startedAt: "string",
+    }) &&
+    hasTypes(value["info"], { concurrency: "number", restarts: "number" }) &&
+    hasTypes(value["options"], {
+      ready: "string",
+      shutdownTimeout: "number",
+      idleGrace: "number",
+      backlog: "number",
+    }) &&
+    Array.isArray(value["listeners"]) &&
+    value["listeners"].every((listener) => hasTypes(listener, { fd: "number", address: "string" }))
+  );
+}
+
+function hasTypes(value: unknown, types: Record<string, string>): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(types).every(([field, type]) => typeof fields.get(field) === type);
+}

@@ -1,0 +1,38 @@
+/** Where an option's value came from, and the messages that say so. Used in the supervisor only; a leaf. */
+import { ChoirError } from "../errors.ts";
+import { flagOf, type OptionName } from "./table.ts";
+import type { Problem } from "./values.ts";
+
+/** Where an option's value came from; `name` is the flag, the environment variable or the file. */
+export interface Origin {
+  readonly from: "flag" | "environment" | "file" | "code" | "default";
+  readonly name?: string;
+}
+
+/** Makes the error about a value: what it must be, what was got, where that came from and what to write. */
+export function wrongValue(
+  name: OptionName,
+  got: string,
+  { problem, origin }: { problem: Problem; origin: Origin },
+): ChoirError {
+  const subject = origin.from === "code" ? name : flagOf(name);
+  const advice = problem.advice === undefined ? "" : `: ${problem.advice}`;
+  return optionError(`${subject} must be ${problem.expected}, got ${got} (from ${describeOrigin(origin)})${advice}`);
+}
+
+/** Makes an error of the command line, the environment or the Runner's options. */
+export function optionError(message: string): ChoirError {
+  return new ChoirError("ERR_CHOIR_OPTION", message);
+}
+
+/** Names an origin in a sentence: `the environment variable PORT`. */
+export function describeOrigin({ from, name = "" }: Origin): string {
+  const places: Record<Origin["from"], string> = {
+    flag: "the command line",
+    environment: `the environment variable ${name}`,
+    file: `the file ${name}`,
+    code: "the Runner's options",
+    default: "the default",
+  };
+  return places[from];
+}

@@ -1,0 +1,136 @@
+// Merging: every option from every place, who wins, and where a message says that a value came from.
+import { describe, expect, it } from "vitest";
+import { ChoirError } from "../../../src/errors.ts";
+import { resolveOptions, type ResolveInput } from "../../../src/options/resolve.ts";
+import {
+  flagOf,
+  OPTION_NAMES,
+  OPTIONS,
+  type OptionName,
+  type ResolvedOptions,
+  type TableOptions,
+  variableOf,
+} from "../../../src/options/table.ts";
+
+function resolve(input: Partial<ResolveInput>) {
+  const resolution = resolveOptions({ args: [], environment: {}, code: {}, ...input });
+  if (resolution.kind === "help") throw new Error("Got help");
+  return resolution;
+}
+
+function refusal(input: Partial<ResolveInput>): string {
+  try {
+    resolve(input);
+  } catch (thrown) {
+    if (!(thrown instanceof ChoirError)) throw thrown;
+    expect(thrown.code).toBe("ERR_CHOIR_OPTION");
+    return thrown.message;
+  }
+  return "nothing was refused";
+}
+
+/** A value of every option, none its default: the compiler asks for each row. */
+const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: ResolvedOptions[N] } } = {
+  respawn: { flag: ["--no-respawn"], text: "no", value: false },
+  quiet: { flag: ["--quiet"], text: "1", value: true },
+  address: { flag: ["-a", "::1"], text: "::1", value: ["::1"] },
+  concurrency: { flag: ["-j3"], text: "3", value: 3 },
+  port: { flag: ["--port=8080"], text: "8080", value: 8080 },
+  socketMode: { flag: ["--socket-mode", "0600"], text: "0600", value: 0o600 },
+  backlog: { flag: ["--backlog", "16"], text: "16", value: 16 },
+  bindRetry: { flag: ["--bind-retry", "0s"], text: "0s", value: 0 },
+  ready: { flag: ["--ready", "manual"], text: "manual", value: "manual" },
+  startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
+  shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
+  idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },
+  logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
+};
+
+describe.each(OPTION_NAMES)("%s", (name) => {
+  const { flag, text, value } = SAMPLES[name];
+  const variable = variableOf(name);
+
+  it("is its default when nothing says otherwise", () => {
+    const { options, origins } = resolve({});
+    expect(options[name]).toEqual(OPTIONS[name].default);
+    expect(origins[name]).toEqual({ from: "default" });
+    expect(value).not.toEqual(OPTIONS[name].default);
+  });
+
+  it("comes from its flag, and from nothing else", () => {
+    const { options, origins } = resolve({ args: flag });
+    expect(options).toEqual({ ...resolve({}).options, [name]: value });
+    expect(origins[name]).toEqual({ from: "flag", name: flagOf(name) });
+  });
+
+  it("comes from the environment", () => {
+    const { options, origins } = resolve({ environment: { [variable]: text } });
+    expect(options).toEqual({ ...resolve({}).options, [name]: value });
+    expect(origins[name]).toEqual({ from: "environment", name: variable });
+  });
+
+  it("comes from code", () => {
+    const { options, origins } = resolve({ code: { [name]: value } });
+    expect(options).toEqual({ ...resolve({}).options, [name]: value });
+    expect(origins[name]).toEqual({ from: "code" });
+  });
+});
+
+describe("precedence", () => {
+  const code: TableOptions = { port: 1, address: ["10.0.0.1"] };
+  const environment = { PORT: "2", HOST: "10.0.0.2" };
+
+  it("is flag, environment, code, default", () => {
+    expect(resolve({ args: ["-p3"], environment, code }).options.port).toBe(3);
+    expect(resolve({ environment, code }).options.port).toBe(2);
+    expect(resolve({ code }).options.port).toBe(1);
+    expect(resolve({ code: { port: undefined } }).options.port).toBe(3000);
+  });
+
+  it("replaces lists, and adds to them only on the command line", () => {
+    const args = ["-a", "::1", "-a", "::2", "-a", "::1"];
+    expect(resolve({ args, environment, code }).options.address).toEqual(["::1", "::2"]);
+  });
+
+  it("needs an environment value to be right only where it wins", () => {
+    expect(resolve({ args: ["-p3"], environment: { PORT: "x" } }).options.port).toBe(3);
+    expect(resolve({ environment: { CHOIR_PORT: "3", PORT: "x" } }).options.port).toBe(3);
+  });
+
+  it("gives the rest to the app, and help before any other message", () => {
+    expect(resolve({ args: ["-p3", "--", "-x"] }).rest).toEqual(["-x"]);
+    const wrong = { environment: { PORT: "x" }, code: { port: "x" } as unknown as TableOptions };
+    expect(resolveOptions({ args: ["--help"], ...wrong })).toEqual({ kind: "help" });
+  });
+});
+
+describe("messages", () => {
+  const wrong = (code: object) => ({ code: code as TableOptions });
+  it.each<[Partial<ResolveInput>, string]>([
+    [{ args: ["--port", "x"] }, '--port must be a whole number from 0 to 65535, got "x" (from the command line)'],
+    [
+      { environment: { PORT: "x" } },
+      '--port must be a whole number from 0 to 65535, got "x" (from the environment variable PORT)',
+    ],
+    [
+      { environment: { CHOIR_PORT: "tcp://10.0.0.1:80", PORT: "80" } },
+      '--port must be a whole number from 0 to 65535, got "tcp://10.0.0.1:80" (from the environment variable CHOIR_PORT)',
+    ],
+    [
+      wrong({ port: "80" }),
+      'port must be a whole number from 0 to 65535, got the string "80" (from the Runner\'s options)',
+    ],
+    [
+      { ...wrong({ startTimeout: "5s" }), args: ["--start-timeout", "5s"] },
+      'startTimeout must be a whole number of milliseconds of at least 1, got the string "5s" (from the Runner\'s options): write 5000',
+    ],
+    [wrong({ prot: 80 }), 'Unknown option "prot" in the Runner\'s options, did you mean port?'],
+    [wrong({ zzzzzzzz: 1 }), 'Unknown option "zzzzzzzz" in the Runner\'s options; --help lists all options'],
+    [
+      { ...wrong({ responseHeader: {} }), otherNames: ["responseHeaders"] },
+      'Unknown option "responseHeader" in the Runner\'s options, did you mean responseHeaders?',
+    ],
+  ])("%#", (input, message) => {
+    expect(refusal(input)).toBe(message);
+  });
+});
