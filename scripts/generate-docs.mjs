@@ -1,0 +1,120 @@
+// Writes docs/options.md and docs/errors.md from the tables in dist/src/. With --check it writes nothing, names what is stale
+// and exits 1: that is what `npm run check` and CI run.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ERRORS, EXIT_MEANINGS } from "../dist/src/errors.js";
+import { variablesOf } from "../dist/src/options/environment.js";
+import { defaultOf, GROUPS, leftOf } from "../dist/src/options/help.js";
+import { OPTION_NAMES, specOf } from "../dist/src/options/table.js";
+import { DURATION, SIZE } from "../dist/src/options/units.js";
+
+const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../docs");
+const check = process.argv.includes("--check");
+let stale = 0;
+
+/** What a value is in code, by the option's kind. */
+const CODE_TYPES = {
+  boolean: "boolean",
+  string: "string",
+  integer: "number",
+  duration: "number of milliseconds",
+  size: "number of bytes",
+  count: 'number or "auto"',
+  mode: "number, as 0o660",
+  list: "array of strings",
+};
+
+write("options.md", renderOptions());
+write("errors.md", renderErrors());
+if (stale > 0) process.exitCode = 1;
+
+function write(name, text) {
+  const file = path.join(docs, name);
+  if (!check) {
+    mkdirSync(docs, { recursive: true });
+    writeFileSync(file, text);
+    return;
+  }
+  if (read(file) === text) return;
+  stale += 1;
+  console.error(`docs/${name} is stale: run npm run docs`);
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function renderOptions() {
+  const sections = Object.entries(GROUPS).map(([group, title]) => {
+    const names = OPTION_NAMES.filter((name) => specOf(name).group === group);
+    return `## ${title}\n\n${names.map(renderOption).join("\n")}`;
+  });
+  return `${intro("Options", "src/options/table.ts")}
+A value is taken from the first of these that has one: the command line, the environment, the options given to \`new Runner\`, the default.
+In the environment, an empty value counts as none. A flag or a Runner option with a wrong value is always refused; an environment value
+only where it wins. What follows \`--\` on the command line belongs to the app. \`--help\` prints all this in short.
+
+- A **time** is written with its unit (${units(DURATION)}), as \`500ms\` or \`1.5s\`; in code it is a number of milliseconds.
+- A **size** is written with its unit (${units(SIZE)}), as \`100MB\`: units without an \`i\` are powers of 1000, those with one powers of 1024; in code it is a number of bytes.
+- A **switch** takes no value on the command line; in the environment it is \`true\`, \`1\`, \`yes\` or \`false\`, \`0\`, \`no\`.
+
+${sections.join("\n")}`;
+}
+
+function renderOption(name) {
+  const spec = specOf(name);
+  const bounds = [spec.min, spec.max].map((bound) => (bound === undefined ? "" : String(bound)));
+  const rows = [
+    ["Environment", variablesOf(name).map(code).join(", or ")],
+    [
+      "In code",
+      `${code(name)}: ${spec.choices?.map((choice) => code(JSON.stringify(choice))).join(" or ") ?? CODE_TYPES[spec.kind]}`,
+    ],
+    ["Default", code(defaultOf(name) ?? "none")],
+    ...(bounds.some((bound) => bound !== "") && spec.kind !== "duration" ? [["Bounds", bounds.join(" to ")]] : []),
+  ];
+  const more = spec.more === undefined ? "" : `\n${spec.more}\n`;
+  return `### \`${leftOf(name).trim()}\`
+
+${spec.help}.
+${more}
+${rows.map(([label, text]) => `- ${label}: ${text}`).join("\n")}
+`;
+}
+
+function renderErrors() {
+  const codes = Object.entries(ERRORS).map(
+    ([name, { exit, about, remedy }]) =>
+      `### ${name}\n\n${about}\n\n${remedy}\n\nExit code of the supervisor, when it is ended by this: ${exit}.\n`,
+  );
+  const exits = Object.entries(EXIT_MEANINGS).map(([exit, meaning]) => `| ${exit} | ${meaning} |`);
+  return `${intro("Errors", "src/errors.ts")}
+Every error of Choir's is a \`ChoirError\` with a \`code\`, which stays the same between versions; its message may be improved.
+
+## Exit codes
+
+| code | meaning |
+|---:|---|
+${exits.join("\n")}
+
+## Codes
+
+${codes.join("\n")}`;
+}
+
+function intro(title, source) {
+  return `# ${title}\n\n<!-- Generated from ${source} by npm run docs: change it there. -->\n`;
+}
+
+function units({ factors }) {
+  return factors.map(([unit]) => code(unit)).join(", ");
+}
+
+function code(text) {
+  return `\`${text}\``;
+}

@@ -1,0 +1,28 @@
+// The generated pages name all that the tables hold; `scripts/generate-docs.mjs --check` compares them letter by letter.
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { ERRORS, EXIT, EXIT_MEANINGS } from "../../src/errors.ts";
+import { leftOf } from "../../src/options/help.ts";
+import { OPTION_NAMES, specOf } from "../../src/options/table.ts";
+
+function page(name: string): string {
+  return readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
+}
+
+it("docs/options.md has every option with its sentence, and no other", () => {
+  const options = page("options.md");
+  for (const name of OPTION_NAMES) {
+    expect(options).toContain(`### \`${leftOf(name).trim()}\`\n\n${specOf(name).help}.\n`);
+  }
+  expect(options.match(/^### /gm)).toHaveLength(OPTION_NAMES.length);
+});
+
+it("docs/errors.md has every error with its remedy and every exit code, and no other", () => {
+  const errors = page("errors.md");
+  for (const [code, { about, remedy }] of Object.entries(ERRORS)) {
+    expect(errors).toContain(`### ${code}\n\n${about}\n\n${remedy}\n`);
+  }
+  expect(errors.match(/^### /gm)).toHaveLength(Object.keys(ERRORS).length);
+  for (const [code, meaning] of Object.entries(EXIT_MEANINGS)) expect(errors).toContain(`| ${code} | ${meaning} |`);
+  expect(Object.keys(EXIT_MEANINGS).map(Number)).toEqual(Object.values(EXIT));
+});
