@@ -1,6 +1,6 @@
 /**
  * What a value of each kind may be: read from text (flag, environment), checked when given in code, and written for help and
- * docs. Used in the supervisor only. Plain code, not zod: that would cost the supervisor 13 to 18 MB of memory.
+ * docs. Used in the supervisor only. Plain code, not zod: that would cost the supervisor 13 to 19 MB of memory.
  */
 import { quote } from "../errors.ts";
 import type { Kind, Option, OptionValue } from "./table.ts";
