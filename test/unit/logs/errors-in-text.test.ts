@@ -83,6 +83,10 @@ describe("ErrorJoiner", () => {
     expect(join(`before\n\n${THROWN_STRING}\nafter`)).toEqual(["before", THROWN_STRING, "after"]);
   });
 
+  it("takes nothing more after the line that ends Node's print", () => {
+    expect(join(`${UNCAUGHT}\n\nafter`)).toEqual([UNCAUGHT, "", "after"]);
+  });
+
   it("parts two errors in a row", () => {
     expect(join(`${INSPECTED}\n${INSPECTED}\n${UNCAUGHT}\n${UNCAUGHT}`)).toEqual([
       INSPECTED,
