@@ -1,5 +1,5 @@
 /**
- * What happens in the supervisor, as data: JSON logs and (later) the control API send the object itself, `describeEvent` is the
+ * What happens in the supervisor, as data: JSON logs and (later) the control API send the object itself; describe-event.ts is the
  * only place that makes sentences of it. Used in the supervisor; a leaf.
  */
 import type { OpenRequest } from "./protocol.ts";
@@ -31,9 +31,12 @@ interface OfInstance {
 export type ChoirEvent =
   | {
       readonly event: "starting";
+      /** The Runner's name. */
+      readonly name: string;
       readonly instances: number;
       readonly addresses: readonly string[];
       readonly pid: number;
+      /** Choir's. */
       readonly version: string;
     }
   | ({
@@ -65,6 +68,8 @@ export type ChoirEvent =
     } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
+  /** A sink could not write for a while: the disk was full or nobody read. */
+  | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   | { readonly event: "all-crashed" }
   | { readonly event: "stopping"; readonly by: string }
   | { readonly event: "stop-forced"; readonly by: string }
@@ -74,7 +79,10 @@ export type ChoirEvent =
 /** The levels of pino, by name. */
 export type LevelName = "trace" | "debug" | "info" | "warn" | "error" | "fatal";
 
+/** An event as a sentence. */
 export interface Description {
   readonly level: LevelName;
   readonly message: string;
+  /** Further lines for a person: a stack, what was open, a piece of advice. JSON has it as fields where it matters. */
+  readonly detail?: string;
 }

@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import { describeDuration, describeEvent } from "../../src/describe-event.ts";
+import type { ChoirEvent, ExitReason } from "../../src/events.ts";
+
+const WHO = { instance: 1, generation: 0, pid: 124 } as const;
+
+function exited(reason: ExitReason, more: Partial<Extract<ChoirEvent, { event: "instance-exited" }>> = {}): ChoirEvent {
+  return { event: "instance-exited", ...WHO, reason, code: 1, signal: null, uptimeMs: 3200, respawnMs: null, ...more };
+}
+
+const SIGKILL = { code: null, signal: "SIGKILL" } as const;
+const URLS = ["http://127.0.0.1:3000", "http://[::1]:3000"] as const;
+
+const SENTENCES: [ChoirEvent, string, string][] = [
+  [
+    { event: "starting", name: "example", instances: 2, addresses: ["http://0.0.0.0:3000"], pid: 1, version: "0.1.0" },
+    "info",
+    "Starting example with Choir 0.1.0: 2 instances at http://0.0.0.0:3000",
+  ],
+  [
+    { event: "instance-ready", ...WHO, url: URLS[0], urls: [URLS[0]], startMs: 85 },
+    "info",
+    "Instance 1 listening at http://127.0.0.1:3000 (pid 124, ready in 85 ms)",
+  ],
+  [
+    { event: "instance-ready", ...WHO, url: URLS[0], urls: URLS, startMs: 85 },
+    "info",
+    "Instance 1 listening at http://127.0.0.1:3000 and http://[::1]:3000 (pid 124, ready in 85 ms)",
+  ],
+  [
+    { event: "instance-start-failed", ...WHO, error: "bad", code: "E1", stack: "Error: bad" },
+    "error",
+    "Instance 1 (pid 124) could not start: bad (E1)",
+  ],
+  [exited("asked", { code: 0 }), "info", "Instance 1 (pid 124) stopped after 3.2 s"],
+  [exited("asked"), "warn", "Instance 1 (pid 124) stopped as asked, but with exit code 1, after 3.2 s"],
+  [
+    exited("crashed", { respawnMs: 0 }),
+    "error",
+    "Instance 1 (pid 124) crashed: exit code 1 after 3.2 s; respawning at once",
+  ],
+  [
+    exited("crashed", { ...SIGKILL, respawnMs: 250 }),
+    "error",
+    "Instance 1 (pid 124) was killed by SIGKILL that nobody here sent (perhaps the kernel's, out of memory), after 3.2 s; respawning in 250 ms",
+  ],
+  [exited("crashed"), "error", "Instance 1 (pid 124) crashed: exit code 1 after 3.2 s; not respawned"],
+  [
+    exited("start-failed", { respawnMs: 1000 }),
+    "error",
+    "Instance 1 (pid 124) ended before it was ready: exit code 1 after 3.2 s; respawning in 1 s",
+  ],
+  [
+    exited("start-timeout", { ...SIGKILL, uptimeMs: 60_000, respawnMs: 0 }),
+    "error",
+    "Instance 1 (pid 124) was not ready by --start-timeout and was killed after 1 min; respawning at once",
+  ],
+  [exited("killed", SIGKILL), "warn", "Instance 1 (pid 124) ended by the kill after 3.2 s"],
+  [
+    exited("left", { code: 0, respawnMs: 0 }),
+    "info",
+    "Instance 1 (pid 124) drained and ended, since it got a SIGTERM of its own, after 3.2 s; respawning at once",
+  ],
+  [
+    exited("broken-pipe", { respawnMs: 0 }),
+    "error",
+    "Instance 1 (pid 124) ended since its pub/sub pipe broke: exit code 1 after 3.2 s; respawning at once",
+  ],
+  [
+    { event: "instance-draining", ...WHO },
+    "info",
+    "Instance 1 (pid 124) drains: it takes no new connections and finishes what is open",
+  ],
+  [
+    { event: "instance-killed", ...WHO, why: "still open at --shutdown-timeout", openRequests: [] },
+    "error",
+    "Instance 1 (pid 124) killed: still open at --shutdown-timeout",
+  ],
+  [
+    { event: "pubsub-overload", ...WHO, dropped: 1200, droppedBytes: 1 },
+    "warn",
+    "Instance 1 (pid 124) reads its pub/sub messages too slowly: the oldest 1,200 messages dropped, 1 byte",
+  ],
+  [
+    { event: "pubsub-broken", ...WHO, error: "frame of 4 GB" },
+    "error",
+    "Instance 1 (pid 124) wrote something to its pub/sub pipe that is no frame, and is replaced: frame of 4 GB",
+  ],
+  [
+    { event: "log-lines-lost", sink: "console", lines: 1234 },
+    "warn",
+    "1,234 log records not written to the console: its reader was too slow or its disk full",
+  ],
+  [{ event: "all-crashed" }, "fatal", "Every instance has ended and --no-respawn forbids to start new ones: stopping"],
+  [{ event: "stopping", by: "SIGTERM" }, "info", "Stopping on SIGTERM: instances finish their open requests"],
+  [{ event: "stop-forced", by: "SIGINT" }, "warn", "Stopping at once on SIGINT: instances that are left are killed"],
+  [{ event: "stopped", code: 0 }, "info", "Stopped"],
+  [{ event: "stopped", code: 1 }, "error", "Stopped with exit code 1"],
+  [
+    { event: "stray-error", error: "bad", stack: "Error: bad" },
+    "error",
+    "Uncaught error in the supervisor, which carries on: bad",
+  ],
+];
+
+describe("describeEvent", () => {
+  it.each(SENTENCES)("%j", (event, level, message) => {
+    expect(describeEvent(event)).toMatchObject({ level, message });
+  });
+
+  it("says how to listen for all only when nobody else can connect", () => {
+    const starting = (...addresses: string[]) =>
+      describeEvent({ event: "starting", name: "example", instances: 1, addresses, pid: 1, version: "0.1.0" }).detail;
+    for (const local of ["http://127.0.0.1:3000", "127.0.0.1:3000", "https://[::1]:3000", "localhost:3000"]) {
+      expect(starting(local)).toMatch(/--address 0\.0\.0\.0$/);
+    }
+    expect(starting("0.0.0.0:3000")).toBeUndefined();
+    expect(starting("127.0.0.1:3000", "10.0.0.1:3000")).toBeUndefined();
+    expect(starting("unix:/run/app.sock")).toBeUndefined();
+  });
+
+  it("lists the requests that were open, as many as can be read", () => {
+    const openRequests = Array.from({ length: 23 }, () => ({ method: "GET", path: "/slow", ageMs: 31_000 }));
+    const killed = describeEvent({ event: "instance-killed", ...WHO, why: "too long", openRequests });
+    expect(killed.message).toBe("Instance 1 (pid 124) killed: too long; 23 requests still open");
+    const lines = killed.detail?.split("\n") ?? [];
+    expect(lines).toHaveLength(21);
+    expect([lines[0], lines[20]]).toEqual(["GET /slow open for 31 s", "and 3 more"]);
+  });
+
+  it("shows the stack of what failed, and where to move the code of a stray error", () => {
+    const stack = "Error: bad\n    at f";
+    expect(describeEvent({ event: "instance-start-failed", ...WHO, error: "bad", stack }).detail).toBe(stack);
+    expect(describeEvent({ event: "stray-error", error: "bad", stack }).detail).toMatch(
+      /^Error: bad\n {4}at f\n.*configureServer$/,
+    );
+  });
+});
+
+describe("describeDuration", () => {
+  it.each([
+    [0, "0 ms"],
+    [0.4, "0 ms"],
+    [999.4, "999 ms"],
+    [999.6, "1 s"],
+    [3249, "3.2 s"],
+    [59_949, "59.9 s"],
+    [59_999, "1 min"],
+    [250_000, "4 min 10 s"],
+    [3_599_999, "1 h"],
+    [7_500_000, "2 h 5 min"],
+    [86_400_000, "1 d"],
+    [273_600_000, "3 d 4 h"],
+  ])("%d ms is %s", (ms, text) => {
+    expect(describeDuration(ms)).toBe(text);
+  });
+});

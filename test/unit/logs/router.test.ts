@@ -1,0 +1,165 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import type { LogRecord } from "../../../src/logs/record.ts";
+import { type InstanceLog, LogRouter } from "../../../src/logs/router.ts";
+import type { Sink } from "../../../src/logs/sinks/sink.ts";
+import { FakeClock } from "../../helpers/fake-clock.ts";
+
+class Memory implements Sink {
+  readonly writes: (readonly LogRecord[])[] = [];
+  flushes = 0;
+
+  write(records: readonly LogRecord[]): void {
+    this.writes.push(records);
+  }
+
+  flush(): Promise<void> {
+    this.flushes += 1;
+    return Promise.resolve();
+  }
+
+  get texts(): string[] {
+    return this.writes.flat().map((record) => {
+      if (record.kind === "text") return record.text;
+      return record.kind === "json" ? record.json : record.event.event;
+    });
+  }
+}
+
+function setUp() {
+  const clock = new FakeClock();
+  const sink = new Memory();
+  const second = new Memory();
+  const router = new LogRouter({ name: "example", sinks: [sink, second], clock });
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const log = router.attach({ instance: 0, generation: 2, pid: 7, stdout, stderr });
+  return { clock, sink, second, router, stdout, stderr, log };
+}
+
+/** Lets the streams hand on what was written to them. */
+function delivered(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function say(stream: PassThrough, text: string): Promise<void> {
+  stream.write(text);
+  await delivered();
+}
+
+async function hasEnded(log: InstanceLog): Promise<boolean> {
+  let ended = false;
+  void log.ended.then(() => (ended = true));
+  await delivered();
+  return ended;
+}
+
+const STACK = "Error: bad\n    at f (/a.js:1:1)";
+
+describe("LogRouter", () => {
+  it("sends every record to every sink, those of a chunk at once", async () => {
+    const { sink, second, stdout } = setUp();
+    await say(stdout, 'a\n{"msg":"b"}\nc');
+    expect(sink.writes.map((records) => records.length)).toEqual([2]);
+    expect(sink.texts).toEqual(["a", '{"msg":"b"}']);
+    await say(stdout, "d\n");
+    expect(sink.texts).toEqual(["a", '{"msg":"b"}', "cd"]);
+    expect(second.texts).toEqual(sink.texts);
+  });
+
+  it("says whose pipe a record came through, and when", async () => {
+    const { sink, clock, stdout, stderr } = setUp();
+    clock.advance(5);
+    await say(stdout, "a\n");
+    await say(stderr, "b\n");
+    const origin = { name: "example", instance: 0, generation: 2, pid: 7, time: clock.date() };
+    expect(sink.writes.flat()).toMatchObject([
+      { ...origin, stream: "stdout", level: 30 },
+      { ...origin, stream: "stderr", level: 50 },
+    ]);
+  });
+
+  it("logs events", () => {
+    const { sink, clock, router } = setUp();
+    router.event({ event: "stopping", by: "SIGTERM" });
+    expect(sink.writes.flat()).toMatchObject([
+      { kind: "event", name: "example", level: 30, time: clock.date(), event: { event: "stopping", by: "SIGTERM" } },
+    ]);
+  });
+
+  it("holds the beginning of an error over chunks, no longer than 25 ms after the last one", async () => {
+    const { sink, clock, stderr } = setUp();
+    await say(stderr, "plain\nError: bad\n");
+    expect(sink.texts).toEqual(["plain"]);
+    clock.advance(24);
+    await say(stderr, "    at f (/a.js:1:1)\n");
+    clock.advance(24);
+    expect(sink.texts).toEqual(["plain"]);
+    clock.advance(1);
+    expect(sink.texts).toEqual(["plain", STACK]);
+    expect(sink.writes.at(-1)).toMatchObject([{ time: clock.date() - 49 }]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("does not delay lines that begin no error", async () => {
+    const { sink, clock, stderr } = setUp();
+    await say(stderr, "plain\n");
+    expect(sink.texts).toEqual(["plain"]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it("keeps the order of an error and the JSON line after it", async () => {
+    const { sink, stdout } = setUp();
+    await say(stdout, `${STACK}\n{"msg":"next"}\n`);
+    expect(sink.texts).toEqual([STACK, '{"msg":"next"}']);
+  });
+
+  it("writes all that is left when the pipes end, and only then says so", async () => {
+    const { sink, clock, stdout, stderr, log } = setUp();
+    stderr.write(`${STACK}\n`);
+    stdout.end("half");
+    expect(await hasEnded(log)).toBe(false);
+    stderr.end();
+    expect(await hasEnded(log)).toBe(true);
+    expect(sink.texts.toSorted()).toEqual([STACK, "half"]);
+    expect(sink.writes.flat().find((record) => record.kind === "text" && record.partial)).toMatchObject({
+      text: "half",
+    });
+    expect(clock.timers).toBe(0);
+  });
+
+  it("survives a pipe that fails", async () => {
+    const { stdout, stderr, log } = setUp();
+    stdout.destroy(new Error("EIO"));
+    stderr.end();
+    expect(await hasEnded(log)).toBe(true);
+  });
+
+  it("flushes what is held back, but no half line, and every sink", async () => {
+    const { sink, second, router, stderr } = setUp();
+    await say(stderr, "Error: bad\nhalf");
+    await router.flush();
+    expect(sink.texts).toEqual(["Error: bad"]);
+    expect([sink.flushes, second.flushes]).toEqual([1, 1]);
+  });
+
+  it("closes pipes that a process left behind holds open", async () => {
+    const { sink, router, stdout, log } = setUp();
+    await say(stdout, "half");
+    await router.close();
+    expect(await hasEnded(log)).toBe(true);
+    expect(sink.texts).toEqual(["half"]);
+    expect(sink.flushes).toBe(1);
+    expect(stdout.destroyed).toBe(true);
+  });
+
+  it("remembers the last 20 lines of stderr, cut to what can be quoted", async () => {
+    const { stdout, stderr, log } = setUp();
+    await say(stdout, "no\n");
+    await say(stderr, `${Array.from({ length: 25 }, (_, index) => `line ${index}\n`).join("")}${"x".repeat(2000)}\n`);
+    const words = log.lastWords();
+    expect(words).toHaveLength(20);
+    expect(words[0]).toBe("line 6");
+    expect(words.at(-1)).toBe("x".repeat(1000));
+  });
+});
