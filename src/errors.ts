@@ -105,6 +105,17 @@ export const ERRORS = {
     about: "publish with retain would exceed the number or bytes of retained values that the broker keeps.",
     remedy: "Clear topics that are no longer needed with pubSub.clear(topic), or retain less.",
   },
+  ERR_CHOIR_SUBSCRIPTION_LIMIT: {
+    exit: EXIT.fatal,
+    about: "An instance subscribed to more different topics and patterns than the broker keeps for it.",
+    remedy: "Subscribe to a wildcard instead of to each topic, and unsubscribe what is no longer needed.",
+  },
+  ERR_CHOIR_SLOW_READER: {
+    exit: EXIT.fatal,
+    about:
+      "A subscription without a handler is not read with for await, and its buffer is full: its oldest messages are dropped.",
+    remedy: "Read it without long pauses, unsubscribe it, or subscribe with a handler.",
+  },
   ERR_CHOIR_PUBSUB_CLOSED: {
     exit: EXIT.fatal,
     about: "The instance's connection to the broker is closed, since the instance or its supervisor is ending.",

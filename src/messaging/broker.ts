@@ -1,0 +1,186 @@
+/**
+ * Takes messages from the instances' pub/sub pipes and gives them to all others that subscribed. Runs in the supervisor; the
+ * other side is client.ts. It never looks into a value: what a publisher wrote is what the subscribers read.
+ */
+import { systemClock, type Clock } from "../clock.ts";
+import {
+  FLAG,
+  FRAME,
+  MAX_VALUE_BYTES,
+  MESSAGE_FIELD_BYTES,
+  REFUSAL,
+  encodeAnswer,
+  encodeRefusal,
+  frameError,
+  type FrameReader,
+} from "./frames.ts";
+import { Peer, type BrokerConnection, type BrokerPeer, type PeerHost } from "./peer.ts";
+import { RetainedStore } from "./retained.ts";
+import { TopicTable, type Match } from "./topic-table.ts";
+import { isPattern, isTopic } from "./topics.ts";
+
+export type { BrokerConnection, BrokerPeer } from "./peer.ts";
+export type { Loss } from "./outbox.ts";
+
+export interface BrokerOptions {
+  readonly clock?: Clock;
+  /** Bytes of messages that an instance may leave unread before publishers wait for it. Default 1 MB. */
+  readonly unreadLimit?: number;
+  /** How long they wait at most before it loses its oldest messages, in milliseconds. Default 100. */
+  readonly overloadWaitMs?: number;
+  /** How many retained values are kept. Default 10,000. */
+  readonly maxRetained?: number;
+  /** How many bytes they may have together. Default 64 MB. */
+  readonly maxRetainedBytes?: number;
+  /** How many different patterns one instance may subscribe to. Default 100,000. */
+  readonly maxPatterns?: number;
+}
+
+const MB = 1024 * 1024;
+
+export class Broker {
+  readonly #options: Required<BrokerOptions>;
+  readonly #topics = new TopicTable<Peer>();
+  readonly #retained: RetainedStore;
+  readonly #peers = new Set<Peer>();
+  /** Who got something that has not been flushed yet. */
+  #touched: Peer[] = [];
+
+  constructor(options: BrokerOptions = {}) {
+    this.#options = {
+      clock: systemClock,
+      unreadLimit: MB,
+      overloadWaitMs: 100,
+      maxRetained: 10_000,
+      maxRetainedBytes: 64 * MB,
+      maxPatterns: 100_000,
+      ...options,
+    };
+    this.#retained = new RetainedStore(this.#options);
+  }
+
+  /** Connects an instance; from then on the stream is the broker's. */
+  connect(connection: BrokerConnection): BrokerPeer {
+    const { clock, unreadLimit, overloadWaitMs } = this.#options;
+    const peer = new Peer(connection, this.#host, { clock, limit: unreadLimit, waitMs: overloadWaitMs });
+    this.#peers.add(peer);
+    return peer;
+  }
+
+  /** How many values are retained, and their bytes. */
+  get retained(): { readonly values: number; readonly bytes: number } {
+    return { values: this.#retained.size, bytes: this.#retained.bytes };
+  }
+
+  /** Closes every pipe. */
+  close(): void {
+    for (const peer of this.#peers) peer.close();
+  }
+
+  readonly #host: PeerHost = {
+    onFrame: (peer, frame) => {
+      if (peer.retaining !== undefined && frame.type !== FRAME.message) throw frameError("retain without its message");
+      if (frame.type === FRAME.message) this.#message(peer, frame);
+      else this.#request(peer, frame);
+    },
+    onRead: (peer) => {
+      const touched = this.#touched;
+      if (touched.length === 0) return;
+      this.#touched = [];
+      for (const to of touched) {
+        to.outbox.flush();
+        if (to !== peer && to.outbox.holds) peer.holdFor(to);
+      }
+    },
+    onGone: (peer) => {
+      this.#peers.delete(peer);
+      for (const pattern of peer.patterns) this.#topics.remove(pattern, peer);
+      peer.patterns.clear();
+    },
+  };
+
+  /** The hot path: one look-up, and a few fields for each receiver. */
+  #message(from: Peer, frame: FrameReader): void {
+    const { buffer, start, body, end } = frame;
+    const topicStart = body + MESSAGE_FIELD_BYTES;
+    const topicEnd = topicStart + (buffer[body + 1] ?? 0);
+    // A topic that reaches beyond the frame would also read what is not this frame's.
+    if (topicStart > end || topicEnd > end) throw frameError("a message that ends within its topic");
+    if (((buffer[body] ?? 0) & ~FLAG.bytes) !== 0) throw frameError("a message with unknown flags");
+    if (end - topicEnd > MAX_VALUE_BYTES) throw frameError(`a value of ${end - topicEnd} bytes`);
+    const match = this.#topics.matchBytes(buffer, topicStart, topicEnd);
+    if (from.retaining !== undefined && !this.#retain(from, frame, match)) return;
+    for (const to of match.targets) {
+      if (to === from) continue;
+      if (!to.outbox.touched) this.#touched.push(to);
+      to.outbox.message(buffer, start, end);
+    }
+  }
+
+  #retain(from: Peer, frame: FrameReader, { topic }: Match<Peer>): boolean {
+    const id = from.retaining ?? 0;
+    from.retaining = undefined;
+    const refused = this.#retained.put(topic, frame);
+    this.#answer(
+      from,
+      refused === undefined ? encodeAnswer(FRAME.ack, id) : encodeRefusal(id, REFUSAL.retainedLimit, refused),
+    );
+    return refused === undefined;
+  }
+
+  #request(peer: Peer, frame: FrameReader): void {
+    const id = frame.id();
+    switch (frame.type) {
+      case FRAME.retain:
+        peer.retaining = id;
+        return;
+      case FRAME.subscribe:
+        this.#subscribe(peer, id, frame.topic());
+        return;
+      case FRAME.unsubscribe:
+        this.#unsubscribe(peer, frame.topic());
+        break;
+      case FRAME.clear:
+        this.#clear(frame.topic());
+        break;
+      case FRAME.flush:
+        break;
+      default:
+        throw frameError(`type ${frame.type}, which only the broker sends`);
+    }
+    this.#answer(peer, encodeAnswer(FRAME.ack, id));
+  }
+
+  #subscribe(peer: Peer, id: number, pattern: string): void {
+    if (!isPattern(pattern)) throw frameError("a subscription without a valid pattern");
+    const { maxPatterns } = this.#options;
+    if (peer.patterns.size >= maxPatterns && !peer.patterns.has(pattern)) {
+      const text = `Cannot subscribe to "${pattern}": the instance has ${maxPatterns} different patterns, which is the limit`;
+      this.#answer(peer, encodeRefusal(id, REFUSAL.subscriptionLimit, text));
+      return;
+    }
+    if (!peer.patterns.has(pattern)) {
+      peer.patterns.add(pattern);
+      this.#topics.add(pattern, peer);
+    }
+    // Nothing comes between these in the outbox: so the client knows which values belong to which subscription.
+    this.#answer(peer, encodeAnswer(FRAME.begin, id));
+    for (const retained of this.#retained.matching(pattern)) this.#answer(peer, retained);
+    this.#answer(peer, encodeAnswer(FRAME.ack, id));
+  }
+
+  #unsubscribe(peer: Peer, pattern: string): void {
+    if (!peer.patterns.delete(pattern)) return;
+    this.#topics.remove(pattern, peer);
+  }
+
+  #clear(topic: string): void {
+    if (!isTopic(topic)) throw frameError("clear without a valid topic");
+    this.#retained.delete(topic);
+  }
+
+  #answer(peer: Peer, frame: Buffer): void {
+    if (!peer.outbox.touched) this.#touched.push(peer);
+    peer.outbox.answer(frame);
+  }
+}
