@@ -19,10 +19,9 @@ export function answerClientErrors(server: Server, policy: HeaderPolicy): void {
   for (const listener of server.listeners("clientError")) {
     if (listener.name === FASTIFY_DEFAULT) server.removeListener("clientError", listener as ClientErrorHandler);
   }
-  if (server.listenerCount("clientError") > 0) return;
   const answer = clientErrorHandler(policy);
   server.on("clientError", (error: ClientError, socket) => {
-    // The app added its own after ours: two answers on one connection would be one too many.
+    // The app has its own, before ours or after: two answers on one connection would be one too many.
     if (server.listenerCount("clientError") > 1) return;
     answer(error, socket);
   });

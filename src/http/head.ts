@@ -21,50 +21,58 @@ interface Head {
 /** Adds what the handler did not set, then removes; gives what `writeHead` is to be called with. */
 export function addAndRemove(res: ServerResponse, policy: HeaderPolicy, { given, progressive }: Head): GivenHead {
   const head = flattened(given);
-  const givenNames = namesOf(head);
   for (const { name, key, value } of policy.adds) {
-    if (givenNames.has(key) || res.hasHeader(name)) continue;
+    if (res.hasHeader(name) || names(head, key)) continue;
     // It would keep open a connection that Node, or the drain, is about to end.
     if (key === "connection" && !res.shouldKeepAlive) continue;
     if (progressive) res.setHeader(name, value);
     else head.push(name, typeof value === "string" ? value : [...value]);
   }
-  const clash = [...policy.removes].filter(([key, removed]) => {
-    if (givenNames.has(key)) return true;
-    removeFromSet(res, key, removed);
-    return false;
-  });
-  if (clash.length === 0) return progressive ? given : head;
-  // What was set before is overruled by what is given, also when that is then removed.
-  if (progressive) for (const [key] of clash) res.removeHeader(key);
-  return removeFromGiven(res, policy, head);
+  let clash = false;
+  for (const [key, removed] of policy.removes) {
+    if (!names(head, key)) {
+      removeFromSet(res, key, removed);
+      continue;
+    }
+    clash = true;
+    // What was set before is overruled by what is given, also when that is then removed.
+    res.removeHeader(key);
+  }
+  if (clash) return removeFromGiven(res, policy, head);
+  return progressive ? given : head;
 }
 
-interface NodeHead extends Head {
+export interface NodeHead extends Head {
+  /** No name of the policy's is set by the handler. */
+  readonly clashFree: boolean;
   /** The server's, in milliseconds: Keep-Alive announces it. */
   readonly keepAliveTimeout: number;
 }
 
 /** Keeps Node from writing by itself what the policy removes; to be called after the policy was applied to the handler's own. */
 export function withoutNodeHeaders(res: ServerResponse, policy: HeaderPolicy, head: NodeHead): GivenHead {
-  const keepsOpen = staysOpen(res);
-  const written: Readonly<Record<string, string>> = {
-    connection: keepsOpen ? "keep-alive" : "close",
-    "transfer-encoding": "chunked",
-    "keep-alive": `timeout=${Math.floor(head.keepAliveTimeout / 1000)}`,
-  };
-  const names = namesOf(flattened(head.given));
-  let connectionIsNodes = !names.has("connection") && !res.hasHeader("connection");
+  // Node writes Keep-Alive only with a Connection of its own that stays open.
+  let keepAliveIsNodes = staysOpen(res) && !isSet(res, head, "connection");
   let dropKeepAlive = false;
   for (const [key, removed] of policy.removesOfNode) {
-    if (names.has(key) || res.hasHeader(key)) continue;
-    if (removed !== true && !removed.has(written[key] ?? "")) continue;
+    if (isSet(res, head, key)) continue;
+    if (removed !== true && !removed.has(valueOfNode(res, head, key))) continue;
     if (key === "keep-alive") dropKeepAlive = true;
     else res.removeHeader(key);
-    if (key === "connection") connectionIsNodes = false;
+    if (key === "connection") keepAliveIsNodes = false;
   }
-  // Node writes Keep-Alive only with a Connection of its own.
-  return dropKeepAlive && connectionIsNodes && keepsOpen ? withOwnConnection(res, head) : head.given;
+  return dropKeepAlive && keepAliveIsNodes ? withOwnConnection(res, head) : head.given;
+}
+
+function isSet(res: ServerResponse, { clashFree, given }: NodeHead, key: string): boolean {
+  return !clashFree && (res.hasHeader(key) || names(flattened(given), key));
+}
+
+/** What Node would write; nothing where that cannot be known before. */
+function valueOfNode(res: ServerResponse, { keepAliveTimeout }: NodeHead, key: string): string {
+  if (key === "connection") return staysOpen(res) ? "keep-alive" : "close";
+  if (key === "keep-alive") return `timeout=${Math.floor(keepAliveTimeout / 1000)}`;
+  return key === "transfer-encoding" ? "chunked" : "";
 }
 
 /** Nothing public keeps Node from writing Keep-Alive alone, but it leaves that to whoever writes Connection. */
@@ -128,8 +136,11 @@ function flattened(given: GivenHead): FlatHead {
   return given.flat(Array.isArray(given[0]) ? 1 : 0) as FlatHead;
 }
 
-function namesOf(head: FlatHead): Set<string> {
-  const names = new Set<string>();
-  for (let index = 0; index < head.length; index += 2) names.add(String(head[index]).toLowerCase());
-  return names;
+/** Whether a head has the name, given in lower case. */
+function names(head: FlatHead, key: string): boolean {
+  for (let index = 0; index < head.length; index += 2) {
+    const name = String(head[index]);
+    if (name.length === key.length && name.toLowerCase() === key) return true;
+  }
+  return false;
 }

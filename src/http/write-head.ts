@@ -71,7 +71,9 @@ function headFor(res: ServerResponse, { policy, server }: Mark, given: GivenHead
   const merged = progressive || policy.addsConnection ? undefined : mergedHead(policy, given);
   const head = merged ?? addAndRemove(res, policy, { given, progressive });
   if (policy.removesOfNode.size === 0) return head;
-  return withoutNodeHeaders(res, policy, { given: head, progressive, keepAliveTimeout: server.keepAliveTimeout });
+  const { keepAliveTimeout } = server;
+  const clashFree = merged !== undefined;
+  return withoutNodeHeaders(res, policy, { given: head, progressive, clashFree, keepAliveTimeout });
 }
 
 /**

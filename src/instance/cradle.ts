@@ -1,8 +1,8 @@
 /**
  * The types of what an app gets from Choir, and the interface that it adds its own to. Types only; the instance's.
  *
- * `Cradle` is re-exported by `export type *` from the package's entries: TypeScript merges `declare module "choir" { interface Cradle … }`
- * into what comes by a star, and refuses it for a name that is exported one by one.
+ * The package's entry re-exports `Cradle`: `declare module "choir" { interface Cradle … }` in an app merges only with what comes from
+ * there (test/types/cradle.test-d.ts).
  */
 import type { AwilixContainer } from "awilix";
 import type { Logger } from "pino";

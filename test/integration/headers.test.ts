@@ -145,6 +145,28 @@ describe("one connection", () => {
   });
 });
 
+test("what is given to writeHead overrules what was set before, also when it is then removed", async () => {
+  const port = await serve(
+    listener(
+      (_request, response) => void response.setHeader("X-Some", "good").writeHead(200, { "X-Some": "bad" }).end(),
+    ),
+  );
+  expect(valuesOf(await rawRequest(port, "/"), "X-Some")).toEqual([]);
+});
+
+test("a status below 200 is left as it is", async () => {
+  const port = await serve(
+    listener((_request, response) => {
+      response.shouldKeepAlive = false;
+      response.writeHead(101, { Upgrade: "x", "X-Gone": "1" }).end();
+    }),
+  );
+  const response = await rawRequest(port, "/");
+  expect(response.status).toBe(101);
+  expect(valuesOf(response, "X-Gone")).toEqual(["1"]);
+  expect(valuesOf(response, "X-Added")).toEqual([]);
+});
+
 describe("headers that Node writes by itself", () => {
   async function headersOf(
     options: HeaderPolicyOptions,
@@ -213,6 +235,24 @@ describe("headers that Node writes by itself", () => {
     const response = parseResponse(await rawExchange(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
     expect(response.body).toContain("x");
     expect(valuesOf(response, "connection")).toEqual([]);
+  });
+
+  test("a handler's own Connection stays, once, when something else is removed", async () => {
+    const given = await serve(
+      listener((_request, response) => void response.writeHead(200, { Connection: "close" }).end("x")),
+      { removeResponseHeaders: ["Keep-Alive"] },
+    );
+    const closed = parseResponse(await rawExchange(given, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    expect(valuesOf(closed, "Connection")).toEqual(["close"]);
+    const set = await serve(
+      listener((_request, response) => {
+        response.shouldKeepAlive = false;
+        response.setHeader("Connection", "keep-alive").end("x");
+      }),
+      { removeResponseHeaders: { Connection: "close" } },
+    );
+    const text = await rawExchange(set, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", { after: "x", bytes: "NONSENSE\r\n\r\n" });
+    expect(valuesOf(parseResponse(text), "Connection")).toEqual(["keep-alive"]);
   });
 
   test("a Connection of the policy's does not keep open what is to close", async () => {

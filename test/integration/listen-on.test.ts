@@ -1,7 +1,7 @@
 import http from "node:http";
 import net from "node:net";
 import { once } from "node:events";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { listenOn } from "../../src/http/server.ts";
 import { bindSocket } from "../helpers/bound-socket.ts";
 import { closeServer, rawExchange } from "../helpers/raw-http.ts";
@@ -75,18 +75,17 @@ test("stop() ends the accepting and leaves idle connections as they are", async 
   }
 });
 
-test("a half-closed request is still answered on a further socket", async () => {
+test("every socket is set up as http does its own, with the backlog in its place", async () => {
+  const listen = vi.spyOn(net.Server.prototype, "listen");
   const sockets = [bindSocket(), bindSocket()];
-  const acceptors = await listenOn(makeServer(), sockets.map(inherited), 511);
-  for (const { port } of sockets) {
-    const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
-    socket.setEncoding("latin1");
-    let text = "";
-    socket.on("data", (chunk: string) => (text += chunk));
-    socket.end(`${GET}Connection: close\r\n\r\n`);
-    await once(socket, "end");
-    expect(text).toMatch(/\/hello$/);
-  }
+  const server = makeServer();
+  const seen: net.Socket[] = [];
+  server.on("connection", (socket) => void seen.push(socket));
+  const acceptors = await listenOn(server, sockets.map(inherited), 37);
+  expect(listen.mock.calls).toEqual(sockets.map(({ fd }) => [{ fd }, 37, expect.any(Function)]));
+  listen.mockRestore();
+  for (const { port } of sockets) await rawExchange(port, `${GET}Connection: close\r\n\r\n`);
+  expect(seen.map(({ allowHalfOpen }) => allowHalfOpen)).toEqual([true, true]);
   acceptors.stop();
 });
 
