@@ -79,6 +79,11 @@ export const ERRORS = {
     remedy:
       "Return a Fastify or Express app, a (request, response) listener, an object with fetch, or an http.Server; or take the app as a parameter.",
   },
+  ERR_CHOIR_APP_LISTENS: {
+    exit: EXIT.config,
+    about: "configureServer returned an app or server that listens already, on a socket of its own.",
+    remedy: "Leave listen() away: the instance listens on the sockets that the supervisor has bound.",
+  },
   ERR_CHOIR_ALL_CRASHED: {
     exit: EXIT.fatal,
     about: "Every instance has ended and --no-respawn forbids to start new ones.",

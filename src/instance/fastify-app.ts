@@ -1,0 +1,108 @@
+/** The default app: a Fastify instance with Choir's container on it, never listening by itself. Runs in the instance. */
+import { finished } from "node:stream";
+import type { ServerResponse } from "node:http";
+import type { FastifyInstance, FastifyServerOptions, LogController } from "fastify";
+import type { Logger } from "pino";
+import { clientErrorHandler } from "../http/client-error.ts";
+import type { HeaderPolicy } from "../http/headers.ts";
+import type { AppContainer } from "./cradle.ts";
+import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    /** Choir's services and the app's own. */
+    readonly container: AppContainer;
+  }
+  interface FastifyRequest {
+    /** A scope of the app's container for this request, made when first asked for and disposed after the response. */
+    readonly container: AppContainer;
+  }
+}
+
+/** The default app that configureServer gets. */
+export type App = FastifyInstance & { readonly container: AppContainer };
+
+/** Fastify's own options; sockets, TLS and HTTP/2 are Choir's. */
+export type FastifyOptions = Omit<FastifyServerOptions, "serverFactory">;
+
+export interface DefaultAppOptions {
+  readonly container: AppContainer;
+  readonly headers: HeaderPolicy;
+  readonly fastify?: FastifyOptions | undefined;
+}
+
+const RESPONSE = Symbol("choir.response");
+const SCOPE = Symbol("choir.scope");
+
+/** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
+export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
+  const { fastify: Fastify, LogController } = await import("fastify");
+  const { container, headers, fastify = {} } = options;
+  const app = Fastify({
+    clientErrorHandler: clientErrorHandler(headers),
+    ...(fastify.logController === undefined ? { logController: quietController(LogController) } : {}),
+    ...requestLoggers(container.cradle.logger, fastify),
+    ...fastify,
+  });
+  if (!hasLogger(fastify)) app.log = container.cradle.logger;
+  app.decorate("container", container);
+  addRequestScopes(app);
+  return { app };
+}
+
+/** Keeps Fastify from a line for every request; errors are still logged, which its own switch would silence too. */
+function quietController(Base: typeof LogController): LogController {
+  const controller = new Base();
+  controller.incomingRequest = () => {};
+  controller.requestCompleted = () => {};
+  controller.routeNotFound = () => {};
+  return controller;
+}
+
+/**
+ * Gives requests our logger without telling Fastify of one: with `loggerInstance` it would make a child logger and two listeners
+ * for every request, to log what is not logged.
+ */
+function requestLoggers(logger: Logger, options: FastifyOptions): Pick<FastifyOptions, "childLoggerFactory"> {
+  if (hasLogger(options)) return {};
+  const parent = logger.child({}, { serializers: REQUEST_SERIALIZERS });
+  return { childLoggerFactory: (_none, bindings, childOptions) => new RequestLogger(parent, bindings, childOptions) };
+}
+
+function hasLogger(options: FastifyOptions): boolean {
+  return options.loggerInstance !== undefined || options.logger !== undefined;
+}
+
+interface ScopedRequest {
+  readonly server: FastifyInstance;
+  [RESPONSE]: ServerResponse | null;
+  [SCOPE]: AppContainer | null;
+}
+
+function addRequestScopes(app: FastifyInstance): void {
+  app.decorateRequest(RESPONSE, null);
+  app.decorateRequest(SCOPE, null);
+  app.decorateRequest("container", {
+    getter(this: unknown): AppContainer {
+      const request = this as ScopedRequest;
+      return (request[SCOPE] ??= openScope(request));
+    },
+  });
+  // All that a request pays that never asks for its scope: a Fastify request does not know its response.
+  app.addHook("onRequest", (request, reply, done) => {
+    (request as unknown as ScopedRequest)[RESPONSE] = reply.raw;
+    done();
+  });
+}
+
+function openScope({ server, [RESPONSE]: response }: ScopedRequest): AppContainer {
+  const scope = server.container.createScope();
+  const dispose = (): void => {
+    scope.dispose().catch((error: unknown) => {
+      server.log.error({ err: error }, "The container of a request could not be disposed of");
+    });
+  };
+  // Also when the client went away, or when the response was over before the scope was asked for.
+  if (response !== null) finished(response, dispose);
+  return scope;
+}
