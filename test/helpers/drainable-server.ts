@@ -94,16 +94,9 @@ export class DrainableServer implements AsyncDisposable {
 }
 
 function serverFor(transport: Transport, listener: RequestListener): net.Server {
-  switch (transport) {
-    case "http":
-    case "unix":
-      return http.createServer(listener);
-    case "https":
-      return https.createServer(tlsFiles, listener);
-    case "http1 on http2": {
-      // The compatibility API's requests are http's own for HTTP/1 clients.
-      const server = http2.createSecureServer({ ...tlsFiles, allowHTTP1: true });
-      return server.on("request", listener as unknown as Parameters<typeof server.on>[1]);
-    }
-  }
+  if (transport === "https") return https.createServer(tlsFiles, listener);
+  if (transport !== "http1 on http2") return http.createServer(listener);
+  // The compatibility API's requests are http's own for HTTP/1 clients.
+  const server = http2.createSecureServer({ ...tlsFiles, allowHTTP1: true });
+  return server.on("request", listener as unknown as Parameters<typeof server.on>[1]);
 }

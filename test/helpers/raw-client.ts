@@ -48,17 +48,18 @@ export class RawClient {
     this.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(""));
   }
 
-  async until(pattern: RegExp): Promise<string> {
+  async until(pattern: RegExp | string): Promise<string> {
     const matching = new Promise<void>((resolve) => {
       const look = (): void => {
-        if (!pattern.test(this.received)) return;
+        const found = typeof pattern === "string" ? this.received.includes(pattern) : pattern.test(this.received);
+        if (!found) return;
         this.#changed.delete(look);
         resolve();
       };
       this.#changed.add(look);
       look();
     });
-    await within(matching, () => `${String(pattern)} in ${JSON.stringify(this.received)}`);
+    await within(matching, () => `${JSON.stringify(String(pattern))} in ${JSON.stringify(this.received)}`);
     return this.received;
   }
 
