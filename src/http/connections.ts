@@ -1,0 +1,253 @@
+/**
+ * Every connection of one HTTP server and what is open on it: HTTP/1.1, TLS, HTTP/2 and upgraded sockets. Runs in the instance;
+ * it only watches. `drain.ts` acts on what is known here, the statistics count it.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Server, Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { systemClock, type Clock } from "../clock.ts";
+import type { OpenRequest } from "../protocol.ts";
+import { Connection, type Exchange } from "./connection.ts";
+import { tapServer } from "./server-tap.ts";
+import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
+
+export interface ConnectionsOptions {
+  /** For the age of requests. Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** What hears of connections while the server drains. */
+export interface ConnectionWatcher {
+  /** A connection is ready for its first request; its session, if it is HTTP/2, is told of after this. */
+  connected(connection: Connection): void;
+  /** A connection speaks HTTP/2. */
+  session(connection: Connection): void;
+  /** An HTTP/1 request came; the app hears of it when `dispatch` is called. */
+  request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
+  /** An HTTP/2 request came, and the app is about to hear of it. */
+  stream(connection: Connection): void;
+  /** A connection left HTTP/1. */
+  upgraded(connection: Connection): void;
+  /** The last request open on a connection is over. */
+  idle(connection: Connection): void;
+  /** A connection is gone. */
+  disconnected(connection: Connection): void;
+}
+
+/** Watches every connection of a server. Call it before the server listens. */
+export function trackConnections(server: Server, options: ConnectionsOptions = {}): Connections {
+  return new Connections(server, options);
+}
+
+/** The connections of one server. */
+export class Connections {
+  /** All that the server accepted, below TLS: a socket in the middle of a handshake is only here. */
+  readonly #accepted = new Set<Socket>();
+  /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #sessions = new WeakMap<ServerHttp2Session, Connection>();
+  readonly #open = new Map<ServerResponse | ServerHttp2Stream, Exchange>();
+  readonly #clock: Clock;
+  readonly #tls: boolean;
+  readonly #onAcceptedClose: (this: Socket) => void;
+  readonly #onConnectionClose: (this: Socket) => void;
+  readonly #onExchangeClose: (this: ServerResponse | ServerHttp2Stream) => void;
+  #watcher: ConnectionWatcher | undefined;
+  /** The connection whose event is being emitted: the server makes an HTTP/2 session inside of it. */
+  #connecting: Connection | undefined;
+  #totalConnections = 0;
+  #totalRequests = 0;
+  readonly #awaitingGone: (() => void)[] = [];
+
+  constructor(server: Server, options: ConnectionsOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#tls = server instanceof TlsServer;
+    // One listener of each kind for all sockets and requests: closures for each would be felt in every request.
+    this.#onAcceptedClose = ofReceiver((socket) => this.#forgetAccepted(socket));
+    this.#onConnectionClose = ofReceiver((socket) => this.#forget(socket));
+    this.#onExchangeClose = ofReceiver((key) => this.#exchangeOver(key));
+    tapServer(server, {
+      accepted: (socket) => this.#accept(socket),
+      secured: (socket) => this.#connect(socket),
+      session: (session) => this.#session(session),
+      request: (response) => this.#request(response),
+      held: (response, dispatch) => this.#held(response, dispatch),
+      stream: (stream, headers) => this.#stream(stream, headers),
+      upgrade: (request) => this.#upgrade(request),
+    });
+  }
+
+  /** Connections that are open, in the middle of a TLS handshake included. */
+  get count(): number {
+    return this.#accepted.size;
+  }
+
+  /** Requests in flight; upgraded sockets are none. */
+  get requests(): number {
+    return this.#open.size;
+  }
+
+  get totalConnections(): number {
+    return this.#totalConnections;
+  }
+
+  get totalRequests(): number {
+    return this.#totalRequests;
+  }
+
+  /** Connections past their TLS handshake. */
+  all(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+
+  /** HTTP/1 responses not yet over, in the order in which their requests came. */
+  *responses(): Generator<[Connection, ServerResponse]> {
+    for (const [exchange, { connection }] of this.#open) {
+      if (isResponse(exchange)) yield [connection, exchange];
+    }
+  }
+
+  /** Names what is open, upgraded sockets included, oldest first and without queries. */
+  openRequests(): OpenRequest[] {
+    const now = this.#clock.now();
+    const exchanges = [...this.#open.values()];
+    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) exchanges.push(upgrade);
+    return exchanges
+      .sort((a, b) => a.startedAt - b.startedAt)
+      .map(({ method, url, startedAt }) => ({ method, path: pathOf(url), ageMs: Math.round(now - startedAt) }));
+  }
+
+  /** Ends every connection at once, whatever is open on it. */
+  destroyAll(): void {
+    for (const socket of this.#connections.keys()) socket.destroy();
+    for (const socket of this.#accepted) socket.destroy();
+  }
+
+  /** Ends what never got through its TLS handshake; does nothing while a connection that did is open. */
+  destroyHandshakes(): void {
+    // Node does not say which accepted socket a TLS socket came from. But when none of those is left, the rest are handshakes.
+    if (this.#connections.size > 0) return;
+    for (const socket of this.#accepted) socket.destroy();
+  }
+
+  /** Resolves when no connection is open: at once when none is. */
+  gone(): Promise<void> {
+    if (this.#accepted.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#awaitingGone.push(resolve));
+  }
+
+  /** Has all that happens told to `watcher`, from now on. */
+  watch(watcher: ConnectionWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  #accept(socket: Socket): void {
+    this.#totalConnections++;
+    this.#accepted.add(socket);
+    socket.on("close", this.#onAcceptedClose);
+    if (!this.#tls) this.#connect(socket);
+  }
+
+  #connect(socket: Socket): void {
+    const connection = new Connection(socket);
+    this.#connections.set(socket, connection);
+    socket.on("close", this.#onConnectionClose);
+    this.#connecting = connection;
+    this.#watcher?.connected(connection);
+  }
+
+  #session(session: ServerHttp2Session): void {
+    const connection = this.#connecting;
+    if (connection === undefined) return;
+    connection.session = session;
+    this.#sessions.set(session, connection);
+    this.#watcher?.session(connection);
+  }
+
+  #request(response: ServerResponse): boolean {
+    // The stream of HTTP/2's compatibility API is known already. An app that answers `checkContinue` emits `request` itself.
+    const { req } = response;
+    if (req.httpVersionMajor > 1 || this.#open.has(response)) return false;
+    const connection = this.#connections.get(req.socket);
+    if (connection === undefined) return false;
+    const { method = "", url = "" } = req;
+    this.#begin(response, { connection, method, url, startedAt: this.#clock.now() });
+    return this.#watcher !== undefined;
+  }
+
+  #held(response: ServerResponse, dispatch: () => void): void {
+    const connection = this.#open.get(response)?.connection;
+    if (connection !== undefined) this.#watcher?.request(connection, response, dispatch);
+  }
+
+  #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    const session = stream.session as ServerHttp2Session | undefined;
+    const connection = session && this.#sessions.get(session);
+    // A client that resets a stream at once: it is over before it is told of, and will not say so again.
+    if (connection === undefined || stream.closed || stream.destroyed) return;
+    const { ":method": method = "", ":path": url = "" } = headers;
+    this.#begin(stream, { connection, method, url, startedAt: this.#clock.now() });
+    this.#watcher?.stream(connection);
+  }
+
+  #begin(key: ServerResponse | ServerHttp2Stream, exchange: Exchange): void {
+    this.#totalRequests++;
+    this.#open.set(key, exchange);
+    exchange.connection.open++;
+    key.on("close", this.#onExchangeClose);
+  }
+
+  #exchangeOver(key: ServerResponse | ServerHttp2Stream): void {
+    const exchange = this.#open.get(key);
+    if (exchange === undefined) return;
+    this.#open.delete(key);
+    exchange.connection.open--;
+    if (exchange.connection.open === 0) this.#watcher?.idle(exchange.connection);
+  }
+
+  #upgrade(request: IncomingMessage): void {
+    const { socket, method = "", url = "" } = request;
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    const webSocket = request.headers.upgrade?.toLowerCase() === "websocket";
+    const frames = webSocket ? new OutgoingFrames() : undefined;
+    if (frames !== undefined) watchFrames(socket, frames);
+    connection.upgrade = { connection, method, url, startedAt: this.#clock.now(), frames };
+    this.#watcher?.upgraded(connection);
+  }
+
+  #forget(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    this.#connections.delete(socket);
+    // Pipelined responses that wait behind another one never say that they are over when their socket goes.
+    if (connection.open > 0) {
+      for (const [key, exchange] of this.#open) if (exchange.connection === connection) this.#open.delete(key);
+      connection.open = 0;
+    }
+    this.#watcher?.disconnected(connection);
+  }
+
+  #forgetAccepted(socket: Socket): void {
+    this.#accepted.delete(socket);
+    if (this.#accepted.size > 0) return;
+    for (const resolve of this.#awaitingGone.splice(0)) resolve();
+  }
+}
+
+/** A listener that is given the emitter itself. */
+function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
+  return function onEvent(this: T) {
+    listener(this);
+  };
+}
+
+function isResponse(exchange: ServerResponse | ServerHttp2Stream): exchange is ServerResponse {
+  return "req" in exchange;
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
+}

@@ -1,0 +1,84 @@
+/** How one HTTP/1 connection is brought to its end by a drain. Runs in the instance. */
+import type { ServerResponse } from "node:http";
+import type { Clock, Timer } from "../clock.ts";
+import type { Connection } from "./connection.ts";
+import { closeWhenLast, withdrawClose } from "./last-answer.ts";
+
+/** What a client that is in the middle of a request's head gets when the grace of an idle connection ends. */
+const HALF_HEAD_MS = 1000;
+
+export interface Http1DrainOptions {
+  /** How long an idle connection waits for its next request. */
+  readonly idleMs: number;
+  readonly clock: Clock;
+}
+
+/** The end of one HTTP/1 connection: it is open until its last answer, or until it has been idle for long enough. */
+export class Http1Drain {
+  readonly #connection: Connection;
+  readonly #options: Http1DrainOptions;
+  /** The response to the last request that came. */
+  #last: ServerResponse | undefined;
+  /** The response that says `Connection: close`. */
+  #closing: ServerResponse | undefined;
+  #idle: Timer | undefined;
+
+  constructor(connection: Connection, options: Http1DrainOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    // Node calls this after a last answer, and then destroys the socket: with bytes unread that is a reset, which can overtake the answer.
+    connection.socket.destroySoon = () => connection.socket.end();
+  }
+
+  /** Takes up a response that was open when the drain began, or whose request came since; false when it comes too late to be answered. */
+  take(response: ServerResponse): boolean {
+    if (this.#tooLate()) {
+      // The client has been told not to expect an answer. Its body must be read all the same: see `destroySoon`.
+      response.req.resume();
+      return false;
+    }
+    this.cancel();
+    this.#last = response;
+    closeWhenLast(response, () => this.#isLast(response));
+    return true;
+  }
+
+  /** Begins the grace of a connection that nothing is open on. */
+  idle(): void {
+    this.cancel();
+    if (this.#closing === undefined) this.#await(this.#options.idleMs, this.#connection.socket.bytesRead, HALF_HEAD_MS);
+  }
+
+  /** Stops waiting for the connection's next request. */
+  cancel(): void {
+    this.#idle?.cancel();
+    this.#idle = undefined;
+  }
+
+  #tooLate(): boolean {
+    if (!this.#connection.socket.writable) return true;
+    if (this.#closing === undefined) return false;
+    if (!withdrawClose(this.#closing)) return true;
+    this.#closing = undefined;
+    return false;
+  }
+
+  #isLast(response: ServerResponse): boolean {
+    if (response !== this.#last) return false;
+    this.#closing = response;
+    return true;
+  }
+
+  #await(ms: number, bytesRead: number, more: number): void {
+    const { clock } = this.#options;
+    // The turn of the loop reads what has arrived before the time was up.
+    this.#idle = clock.after(ms, () => setImmediate(() => this.#graceOver(bytesRead, more)));
+  }
+
+  #graceOver(bytesRead: number, more: number): void {
+    const { socket, open, session, upgrade } = this.#connection;
+    if (this.#idle === undefined || open > 0 || session !== undefined || upgrade !== undefined) return;
+    if (more > 0 && socket.bytesRead !== bytesRead) this.#await(more, socket.bytesRead, 0);
+    else socket.end();
+  }
+}

@@ -1,0 +1,169 @@
+/** The drain of an instance's HTTP server: the order of things, from the last accept to the last byte. Runs in the instance. */
+import type { ServerResponse } from "node:http";
+import type { Clock } from "../clock.ts";
+import type { DrainReason } from "../protocol.ts";
+import type { Connection } from "./connection.ts";
+import type { Connections, ConnectionWatcher } from "./connections.ts";
+import { Http1Drain } from "./drain-http1.ts";
+import { Http2Drain } from "./drain-http2.ts";
+import { sendGoingAway } from "./websocket-frames.ts";
+
+/** What accepts connections for the server. */
+export interface Acceptors {
+  /**
+   * Stops accepting on every descriptor, at once, without touching connections: for an http.Server that is
+   * `net.Server.prototype.close.call(server)`, since its own `close` destroys idle ones.
+   */
+  stop(): Promise<void>;
+}
+
+export interface DrainOptions {
+  /** `stop`: nobody else accepts any more. `replaced`: others do. */
+  readonly mode: DrainReason;
+  readonly acceptors: Acceptors;
+  /** How long idle connections stay open on a stop. */
+  readonly idleGraceMs: number;
+  /** How long idle connections stay open when replaced: the server's keep-alive timeout. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long the server goes on as if nothing was, for load balancers to see that it is not ready. */
+  readonly drainDelayMs: number;
+  /** Over how long WebSockets are closed when replaced, so that their clients do not come back all at once. */
+  readonly closeSpreadMs: number;
+  readonly clock: Clock;
+}
+
+/** How long a stop accepts at most until the shared queue is found empty. */
+const QUEUE_MS = 1000;
+/** How long we read on after our last byte, so that no reset overtakes it. */
+const LINGER_MS = 1000;
+/** How long a client may take to answer a WebSocket's close frame. */
+const CLOSE_FRAME_MS = 5000;
+/** How long a session that sends nothing waits for its GOAWAY. */
+const GOAWAY_MS = 500;
+/** What Node itself adds to the timeout that clients are told of. */
+const KEEP_ALIVE_BUFFER_MS = 1000;
+
+/** Drains the server: resolves when its last connection is gone. Who calls it sets the deadline. */
+export async function drainServer(connections: Connections, options: DrainOptions): Promise<void> {
+  const { acceptors, clock, drainDelayMs, mode } = options;
+  if (drainDelayMs > 0) await new Promise<void>((resolve) => clock.after(drainDelayMs, resolve));
+  if (mode === "stop") await queueEmpty(connections, clock);
+  // So that no handler, which may have called this, is in the middle of a packet with several requests.
+  else await turn();
+  const stopped = acceptors.stop();
+  new Drain(connections, options).begin();
+  await Promise.all([stopped, connections.gone()]);
+}
+
+/**
+ * Resolves when the queue of connections was empty for a moment. libuv asks it in each turn of the loop, so one whole turn
+ * without a new connection says that; other instances that share it only make it true earlier.
+ */
+async function queueEmpty(connections: Connections, clock: Clock): Promise<void> {
+  const deadline = clock.now() + QUEUE_MS;
+  // The first turn may be one that has polled already.
+  await turn();
+  let before: number;
+  do {
+    before = connections.totalConnections;
+    await turn();
+  } while (connections.totalConnections !== before && clock.now() < deadline);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+class Drain implements ConnectionWatcher {
+  readonly #connections: Connections;
+  readonly #options: DrainOptions;
+  readonly #idleMs: number;
+  readonly #http1 = new WeakMap<Connection, Http1Drain>();
+  readonly #http2 = new WeakMap<Connection, Http2Drain>();
+  #handshakesOver = false;
+
+  constructor(connections: Connections, options: DrainOptions) {
+    this.#connections = connections;
+    this.#options = options;
+    this.#idleMs = options.mode === "stop" ? options.idleGraceMs : options.keepAliveTimeoutMs + KEEP_ALIVE_BUFFER_MS;
+  }
+
+  begin(): void {
+    this.#connections.watch(this);
+    const webSockets: Connection[] = [];
+    for (const connection of this.#connections.all()) {
+      this.connected(connection);
+      if (connection.session !== undefined) this.session(connection);
+      if (connection.upgrade !== undefined) webSockets.push(connection);
+    }
+    for (const [connection, response] of this.#connections.responses()) this.#http1.get(connection)?.take(response);
+    webSockets.forEach((connection, n) => this.#closeWebSocket(connection, n / webSockets.length));
+    this.#options.clock.after(this.#idleMs, () => {
+      this.#handshakesOver = true;
+      this.#connections.destroyHandshakes();
+    });
+  }
+
+  connected(connection: Connection): void {
+    this.#lingerAfterEnd(connection);
+    if (connection.session !== undefined || connection.upgrade !== undefined) return;
+    const drain = new Http1Drain(connection, { idleMs: this.#idleMs, clock: this.#options.clock });
+    this.#http1.set(connection, drain);
+    if (connection.open === 0) drain.idle();
+  }
+
+  session(connection: Connection): void {
+    this.#http1.get(connection)?.cancel();
+    const { clock, idleGraceMs, mode } = this.#options;
+    const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
+    if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
+  }
+
+  request(connection: Connection, response: ServerResponse, dispatch: () => void): void {
+    // A handler may answer at once. By then all requests of the packet have to be known, and that takes until the end of the turn.
+    if (this.#http1.get(connection)?.take(response) === false) return;
+    setImmediate(() => {
+      if (!response.req.destroyed) dispatch();
+    });
+  }
+
+  stream(connection: Connection): void {
+    this.#http2.get(connection)?.stream();
+  }
+
+  upgraded(connection: Connection): void {
+    this.#http1.get(connection)?.cancel();
+    this.#closeWebSocket(connection, this.#options.clock.random());
+  }
+
+  idle(connection: Connection): void {
+    if (connection.upgrade === undefined) this.#http1.get(connection)?.idle();
+  }
+
+  disconnected(connection: Connection): void {
+    this.#http1.get(connection)?.cancel();
+    if (this.#handshakesOver) this.#connections.destroyHandshakes();
+  }
+
+  /** Closes a WebSocket at its share of the spread, 0 to 1. Other upgraded sockets stay until the deadline. */
+  #closeWebSocket({ socket, upgrade }: Connection, share: number): void {
+    const frames = upgrade?.frames;
+    if (frames === undefined) return;
+    const { clock, closeSpreadMs, mode } = this.#options;
+    const close = (): void => {
+      sendGoingAway(socket, frames);
+      clock.after(CLOSE_FRAME_MS, () => socket.end());
+    };
+    if (mode === "stop") close();
+    else clock.after(share * closeSpreadMs, close);
+  }
+
+  /** Gives a client a second to read what we sent last and to close in its turn. */
+  #lingerAfterEnd({ socket }: Connection): void {
+    const linger = (): void => {
+      this.#options.clock.after(LINGER_MS, () => socket.destroy());
+    };
+    if (socket.writableFinished) linger();
+    else socket.once("finish", linger);
+  }
+}
