@@ -24,9 +24,9 @@ const DESCRIBERS: Describers = {
     detail: event.stack,
   }),
   "instance-exited": describeExit,
-  "instance-draining": (event) => ({
+  "instance-leaving": (event) => ({
     level: "info",
-    message: `${subject(event)} drains: it takes no new connections and finishes what is open`,
+    message: `${subject(event)} ${event.reason === "left" ? "got a SIGTERM of its own" : "has no pub/sub any more"}: it drains as soon as its replacement is ready`,
   }),
   "instance-killed": describeKill,
   "pubsub-overload": (event) => ({
@@ -56,8 +56,8 @@ const DESCRIBERS: Describers = {
   }),
   "stray-error": ({ error, stack }) => ({
     level: "error",
-    message: `Uncaught error in the supervisor, which carries on: ${error}`,
-    detail: `${stack}\n${STRAY_ADVICE}`,
+    message: `Uncaught error in the supervisor, which carries on: ${error}. ${STRAY_ADVICE}`,
+    detail: stack,
   }),
 };
 
@@ -89,7 +89,11 @@ export function describeDuration(ms: number): string {
 
 function describeExit(event: Event<"instance-exited">): Description {
   const { level, what } = ENDINGS[event.reason](event);
-  return { level, message: `${subject(event)} ${what} after ${describeDuration(event.uptimeMs)}${sequel(event)}` };
+  // The cause has been said; a line for every instance and try would bury it.
+  return {
+    level: event.repeated ? "debug" : level,
+    message: `${subject(event)} ${what} after ${describeDuration(event.uptimeMs)}${sequel(event)}`,
+  };
 }
 
 type Ending = (event: Event<"instance-exited">) => { level: LevelName; what: string };

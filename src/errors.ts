@@ -89,6 +89,12 @@ export const ERRORS = {
     about: "Every instance has ended and --no-respawn forbids to start new ones.",
     remedy: "The log says why each one ended; leave --no-respawn away to have them respawned.",
   },
+  ERR_CHOIR_INTERNAL: {
+    exit: EXIT.fatal,
+    about: "Choir's own code failed: a bug.",
+    remedy:
+      "Please report it with the stack, which NODE_DEBUG=choir prints; the instances were drained before the end.",
+  },
   ERR_CHOIR_NOT_IN_INSTANCE: {
     exit: EXIT.fatal,
     about: 'Something of "choir/instance" was used in the supervisor\'s process, which runs no user code.',

@@ -59,8 +59,11 @@ export type ChoirEvent =
       readonly uptimeMs: number;
       /** Milliseconds until the slot is filled anew; null when it is not. */
       readonly respawnMs: number | null;
+      /** It did not get ready, for a cause that has been said before. */
+      readonly repeated: boolean;
     } & OfInstance)
-  | ({ readonly event: "instance-draining" } & OfInstance)
+  /** It is going to be replaced, and serves until then. */
+  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" } & OfInstance)
   | ({
       readonly event: "instance-killed";
       readonly why: string;

@@ -64,9 +64,9 @@ export type ToSupervisor =
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */
   | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
-  /** It drains, because it was told to or by its own decision (a SIGTERM of its own). */
-  | { readonly choir: "draining" }
-  /** It drained by the deadline's order of things and these requests were still open. */
+  /** It wants to end, by a signal of its own: it serves until it is told to drain. */
+  | { readonly choir: "leaving" }
+  /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] };
 
 /** A request that a drain waited for in vain: never with its query, which may hold secrets. */

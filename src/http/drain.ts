@@ -14,7 +14,7 @@ export interface Acceptors {
    * Stops accepting on every descriptor, at once, without touching connections: for an http.Server that is
    * `net.Server.prototype.close.call(server)`, since its own `close` destroys idle ones.
    */
-  stop(): Promise<void>;
+  stop(): void | Promise<void>;
 }
 
 export interface DrainOptions {

@@ -43,6 +43,7 @@ export class LogRouter {
     const description = describeEvent(event);
     const { name, clock } = this.#options;
     const level = LEVELS[description.level];
+    if (level < LEVELS.info) return;
     this.#write([{ kind: "event", level, time: clock.date(), name, event, description }]);
   }
 
@@ -58,6 +59,12 @@ export class LogRouter {
   async flush(): Promise<void> {
     for (const log of this.#instances) log.flush();
     await Promise.all(this.#options.sinks.map((sink) => sink.flush()));
+  }
+
+  /** Resolved when the pipes of all instances that ended are read to their end, or after `patienceMs`. */
+  async settle(patienceMs: number): Promise<void> {
+    const ended = Promise.all([...this.#instances].map((log) => log.ended));
+    await Promise.race([ended, new Promise<void>((resolve) => this.#options.clock.after(patienceMs, resolve))]);
   }
 
   /** Stops reading what is still open, for a process that an app left behind may hold a pipe for ever, then flushes. */

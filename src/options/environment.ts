@@ -2,6 +2,8 @@
  * The one reader of `process.env` and `process.argv`: options from the environment, the program to run again, and the
  * variables an instance is born with. Used in both processes.
  */
+import { fileURLToPath } from "node:url";
+import { debuglog } from "node:util";
 import { BIRTH_VARIABLE, type InstanceBirth } from "../protocol.ts";
 import { OPTION_NAMES, type OptionName, specOf, variableOf } from "./table.ts";
 
@@ -108,4 +110,21 @@ function hasTypes(value: unknown, types: Record<string, string>): value is Recor
   if (typeof value !== "object" || value === null) return false;
   const fields = new Map<string, unknown>(Object.entries(value));
   return Object.entries(types).every(([field, type]) => typeof fields.get(field) === type);
+}
+
+/** In an instance: takes Choir's own `--import` out of the flags that a process forked by the app would inherit. */
+export function forgetPreload(url: string): void {
+  const at = process.execArgv.findIndex(
+    (flag, index) => flag === "--import" && isFile(process.execArgv[index + 1], url),
+  );
+  if (at >= 0) process.execArgv.splice(at, 2);
+}
+
+function isFile(flag: string | undefined, url: string): boolean {
+  return flag !== undefined && (flag === url || flag === fileURLToPath(url));
+}
+
+/** Whether `NODE_DEBUG=choir` asks for stacks. */
+export function isDebugging(): boolean {
+  return debuglog("choir").enabled;
 }

@@ -74,7 +74,7 @@ const RULES: Record<Kind, KindRules> = {
   },
 };
 
-const MODE_TEXT = "an octal file mode from 0000 to 0777";
+const MODE_TEXT = "an octal file mode such as 0660";
 
 function parseBoolean(text: string): Checked | undefined {
   if (/^(?:true|1|yes)$/i.test(text)) return { value: true };

@@ -1,12 +1,14 @@
 /** What an instance's container holds, for tests that need no supervisor. */
 import pino from "pino";
+import { createLocalPubSub } from "../../src/messaging/local.ts";
 import type { Services } from "../../src/instance/cradle.ts";
 
 /** Services that do nothing, and the log lines that were written. */
 export function fakeServices(): { services: Services; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];
   const logger = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const nothing = async (): Promise<void> => {};
+  const [pubSub] = createLocalPubSub(1, { onHandlerError: () => {} }).clients;
+  if (pubSub === undefined) throw new Error("no client");
   const services: Services = {
     instance: {
       id: 0,
@@ -20,12 +22,7 @@ export function fakeServices(): { services: Services; lines: Record<string, unkn
     },
     logger,
     onShutdown: () => {},
-    pubSub: {
-      publish: nothing,
-      subscribe: async () => ({ unsubscribe: nothing }),
-      flush: nothing,
-      clear: nothing,
-    },
+    pubSub,
   };
   return { services, lines };
 }

@@ -21,8 +21,8 @@ afterEach(async () => {
 
 async function serve(app: ServedApp, options: HeaderPolicyOptions = POLICY): Promise<number> {
   const errors: unknown[] = [];
-  const logger = { error: (...line: unknown[]) => void errors.push(line) };
-  const server = await openServer(app, { headers: compileHeaderPolicy(options), logger });
+  const onError = (error: unknown): void => void errors.push(error);
+  const server = await openServer(app, { headers: compileHeaderPolicy(options), onError });
   servers.push(server);
   return listenAnywhere(server);
 }

@@ -23,7 +23,7 @@ async function setup(fastify?: FastifyOptions): Promise<Setup> {
 }
 
 async function configure(configureServer: ConfigureServer): Promise<unknown> {
-  const container = createAppContainer(fakeServices().services);
+  const container = (): AppContainer => createAppContainer(fakeServices().services);
   return configureApp(configureServer, { container, headers: compileHeaderPolicy() });
 }
 
@@ -36,15 +36,18 @@ describe("configureApp", () => {
         app.get("/", () => "hello");
         return back(app);
       });
-      expect(served).toMatchObject({ kind: "server", name: "fastify", server: given?.server });
+      expect(served).toMatchObject({
+        served: { kind: "server", name: "fastify", server: given?.server },
+        isDefault: true,
+      });
       expect((await given?.inject("/"))?.body).toBe("hello");
     }
   });
 
   test("serves another app that it returns", async () => {
     const app = { fetch: () => new Response("") };
-    expect(await configure(() => app)).toMatchObject({ kind: "fetch", app });
-    expect(await configure((_app) => app)).toMatchObject({ kind: "fetch", app });
+    expect(await configure(() => app)).toMatchObject({ served: { kind: "fetch", app }, isDefault: false });
+    expect(await configure((_app) => app)).toMatchObject({ served: { kind: "fetch", app }, isDefault: false });
   });
 
   test("passes its errors on as they are", async () => {

@@ -78,8 +78,8 @@ describe("texts that are refused", () => {
     [spec("size", { max: 1024 }), "1MB", "a size from 0B to 1KiB"],
     [count, "0", "auto or a whole number from 1 to 1024"],
     [count, "Auto", "auto or a whole number from 1 to 1024"],
-    [spec("mode"), "888", "an octal file mode from 0000 to 0777"],
-    [spec("mode"), "1777", "an octal file mode from 0000 to 0777"],
+    [spec("mode"), "888", "an octal file mode such as 0660"],
+    [spec("mode"), "1777", "an octal file mode such as 0660"],
     [spec("list"), "", "a list of texts of which none is empty"],
     [spec("list"), "::1,,", "a list of texts of which none is empty"],
   ])("%#: refuses $1", (option, text, expected, advice) => {

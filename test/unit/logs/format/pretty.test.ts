@@ -26,7 +26,7 @@ describe("pretty", () => {
   it("shows the supervisor's events with their details indented", () => {
     const event = { event: "stray-error", error: "bad", stack: "Error: bad\n    at f" } as const;
     const lines = pretty(ofEvent(event, TIME)).split("\n");
-    expect(lines[0]).toMatch(/ ERROR \[example\] Uncaught error in the supervisor.*: bad$/);
+    expect(lines[0]).toMatch(/ ERROR \[example\] Uncaught error in the supervisor.*: bad\. /);
     expect(lines.slice(1, 3)).toEqual(["    Error: bad", "        at f"]);
   });
 

@@ -1,0 +1,119 @@
+/**
+ * A Runner program in the supervisor's process: from the command line to an exit code. What ends it is said on stderr, once.
+ */
+import { closeSync, openSync } from "node:fs";
+import path from "node:path";
+import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { compileHeaderPolicy } from "../http/headers.ts";
+import { checkConfigureServer } from "../instance/app.ts";
+import { systemClock } from "../clock.ts";
+import { createFormatter, wantsColors } from "../logs/format/formatter.ts";
+import { LogRouter } from "../logs/router.ts";
+import { ConsoleSink } from "../logs/sinks/console.ts";
+import type { Sink } from "../logs/sinks/sink.ts";
+import { processEnvironment, programArguments } from "../options/environment.ts";
+import { banner, renderHelp } from "../options/help.ts";
+import { resolveOptions } from "../options/resolve.ts";
+import type { ResolvedOptions } from "../options/table.ts";
+import { EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import type { Program } from "../supervisor/launcher.ts";
+import type { StrayErrors } from "../stray-errors.ts";
+import { runSupervisor } from "../supervisor/main.ts";
+import { reportFatal } from "./output.ts";
+import { version } from "./version.ts";
+
+export interface RunnerProgram {
+  readonly name: string;
+  readonly configureServer: unknown;
+  readonly options: RunnerOptions;
+  /** The command line, without node and the file. */
+  readonly args: readonly string[];
+  readonly strayErrors: StrayErrors;
+}
+
+/** Runs a Runner program until all its instances are gone; the exit code is what the process ends with. */
+export async function supervise(program: RunnerProgram): Promise<ExitCode> {
+  try {
+    return await run(program);
+  } catch (error) {
+    return reportFatal(error, program.name);
+  }
+}
+
+async function run({ name, configureServer, options: given, args, strayErrors }: RunnerProgram): Promise<ExitCode> {
+  const { table, extras } = splitOptions(given);
+  const resolution = resolveOptions({ args, environment: processEnvironment(), code: table, otherNames: EXTRA_NAMES });
+  if (resolution.kind === "help") {
+    process.stdout.write(
+      renderHelp({ name, program: programName(), columns: process.stdout.columns, defaults: table }),
+    );
+    return EXIT.ok;
+  }
+  checkConfigureServer(configureServer);
+  // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
+  compileHeaderPolicy(extras);
+  const { options } = resolution;
+  const logs = openLogs(name, options);
+  if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
+  const outcome = await runSupervisor({
+    name,
+    version: version(),
+    program: programOf(resolution.rest),
+    options,
+    logs,
+    strayErrors,
+    hasTerminal: hasControllingTerminal(),
+  });
+  // A process that the app left behind may hold a pipe for ever.
+  await logs.settle(LAST_LINES_MS);
+  await logs.close();
+  return outcome.error === undefined ? outcome.code : reportFatal(outcome.error, name);
+}
+
+/** How long the last lines of instances that have ended may take to arrive, in milliseconds. */
+const LAST_LINES_MS = 2000;
+
+function openLogs(name: string, options: ResolvedOptions): LogRouter {
+  const { stdout } = process;
+  const sinks: Sink[] = [];
+  const logs = new LogRouter({ name, sinks, clock: systemClock });
+  if (options.quiet) return logs;
+  const isTTY = stdout.isTTY ?? false;
+  const format = createFormatter({
+    format: options.logFormat,
+    isTTY,
+    colors: wantsColors(isTTY, processEnvironment()),
+  });
+  const onLost = (lines: number): void => logs.event({ event: "log-lines-lost", sink: "console", lines });
+  sinks.push(new ConsoleSink({ stream: stdout, format, clock: systemClock, onLost }));
+  return logs;
+}
+
+function programName(): string {
+  const { entry } = programArguments();
+  return entry === undefined ? "node" : `node ${path.relative(process.cwd(), entry)}`;
+}
+
+function programOf(rest: readonly string[]): Program {
+  const { execPath, execArgv, entry } = programArguments();
+  if (entry === undefined) {
+    throw new ChoirError(
+      "ERR_CHOIR_RUNNER",
+      "The Runner has no file to run again in its instances: node was started without one",
+      {
+        hint: "Put it into a file and start that: node main.js",
+      },
+    );
+  }
+  return { execPath, execArgv, entry: path.resolve(entry), args: rest };
+}
+
+/** Whether SIGHUP means that the terminal was closed: only a process with a controlling terminal can open /dev/tty. */
+function hasControllingTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}

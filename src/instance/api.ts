@@ -1,0 +1,53 @@
+/**
+ * "choir/instance": what the container holds, for code outside Fastify. Importing never throws; in the supervisor's process the
+ * *use* does, and without a supervisor everything works alone (instance 0, no others).
+ */
+import type { Logger } from "pino";
+import type { PubSub } from "../messaging/pubsub.ts";
+import type { InstanceInfo } from "../protocol.ts";
+import type { OnShutdown } from "./cradle.ts";
+import { servicesFor } from "./services.ts";
+
+export type * from "../messaging/pubsub.ts";
+export type { InstanceInfo } from "../protocol.ts";
+export type * from "./cradle.ts";
+
+/** Messages between the instances. */
+export const pubSub: PubSub = deferred("pubSub", () => servicesFor("pubSub").pubSub);
+
+/** What the instance knows of itself. */
+export const instance: InstanceInfo = deferred("instance", () => servicesFor("instance").instance);
+
+/** The app's pino logger. */
+export const logger: Logger = deferred("logger", () => servicesFor("logger").logger);
+
+/** Registers a function that runs when the instance has drained, last registered first. */
+export const onShutdown: OnShutdown = (hook) => servicesFor("onShutdown").onShutdown(hook);
+
+/** With `ready: "manual"`: says that the instance may take traffic. */
+export function ready(): void {
+  servicesFor("ready").ready();
+}
+
+/** Stands for an object that is looked up when it is used, since which one it is depends on the process. */
+function deferred<T extends object>(name: string, find: () => T): T {
+  return new Proxy({} as T, {
+    get(_, key) {
+      const target = find();
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+    set: (_, key, value) => Reflect.set(find(), key, value),
+    has: (_, key) => Reflect.has(find(), key),
+    ownKeys: () => Reflect.ownKeys(find()),
+    getOwnPropertyDescriptor(_, key) {
+      const found = Reflect.getOwnPropertyDescriptor(find(), key);
+      // A proxy may only report what its own target has as non-configurable.
+      return found === undefined ? undefined : { ...found, configurable: true };
+    },
+    getPrototypeOf: () => Reflect.getPrototypeOf(find()),
+    defineProperty: () => {
+      throw new TypeError(`${name} of "choir/instance" cannot be redefined`);
+    },
+  });
+}

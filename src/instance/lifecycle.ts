@@ -1,0 +1,96 @@
+/**
+ * The instance's side of the control messages: says when it is ready, cannot start or wants to leave, and hears when to drain.
+ * Runs in the instance; its other side is src/supervisor/instance.ts.
+ */
+import { inspect } from "node:util";
+import { ChoirError, describeThrown } from "../errors.ts";
+import {
+  type DrainReason,
+  isControlMessage,
+  type OpenRequest,
+  type SentError,
+  type ToInstance,
+  type ToSupervisor,
+} from "../protocol.ts";
+
+/** How long the last message may take to leave before the process ends without it. */
+const SEND_DEADLINE_MS = 1000;
+
+export class Lifecycle {
+  /** Resolved when it is time to drain: the supervisor said so, or it is gone. */
+  readonly drainOrdered: Promise<DrainReason>;
+  /** Resolved when the app called `ready()`, or `process.send("ready")` was heard, for `ready: "manual"`. */
+  readonly markedReady: Promise<void>;
+  markReady!: () => void;
+  readonly #exit: (code: number) => void;
+  #hasBeenReady = false;
+
+  constructor({ exit }: { exit: (code: number) => void }) {
+    this.#exit = exit;
+    this.markedReady = new Promise((resolve) => {
+      this.markReady = resolve;
+    });
+    this.drainOrdered = new Promise((resolve) => {
+      process.on("message", (message: unknown) => {
+        if (isControlMessage(message) && (message as ToInstance).choir === "drain")
+          resolve((message as ToInstance).reason);
+      });
+      // The supervisor is gone, however it ended: nobody else will tell this process to go.
+      process.once("disconnect", () => resolve("stop"));
+      // A signal of its own, since the terminal's does not reach it: somebody wants this one process away, not its service.
+      for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        process.on(signal, () => {
+          if (this.#hasBeenReady) this.#send({ choir: "leaving" });
+          else resolve("stop");
+        });
+      }
+    });
+  }
+
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady;
+  }
+
+  /** Says that it listens. */
+  ready(): void {
+    this.#hasBeenReady = true;
+    this.#send({ choir: "ready" });
+  }
+
+  /** Says why it cannot start, and ends the process. */
+  fail(thrown: unknown): void {
+    const final = thrown instanceof ChoirError && thrown.exitCode === 78;
+    const exit = (): void => this.#exit(final ? 78 : 1);
+    this.#send({ choir: "start-failed", error: toSent(thrown), final }, exit);
+    setTimeout(exit, SEND_DEADLINE_MS);
+  }
+
+  /** Says which requests it still waits for. */
+  reportOpen(requests: readonly OpenRequest[]): void {
+    this.#send({ choir: "open-requests", requests });
+  }
+
+  /** Lets go of all that holds the process, so that code after `run()` may still finish; ends it when that takes too long. */
+  leave(patienceMs: number): void {
+    if (process.connected) process.disconnect();
+    setTimeout(() => this.#exit(0), patienceMs).unref();
+  }
+
+  #send(message: ToSupervisor, sent?: () => void): void {
+    if (!process.connected || process.send === undefined) {
+      sent?.();
+      return;
+    }
+    process.send(message, undefined, undefined, () => sent?.());
+  }
+}
+
+function toSent(thrown: unknown): SentError {
+  const code = (thrown as { code?: unknown } | null | undefined)?.code;
+  return {
+    name: thrown instanceof Error ? thrown.name : typeof thrown,
+    message: describeThrown(thrown),
+    text: thrown instanceof Error ? inspect(thrown) : `Thrown: ${inspect(thrown)}`,
+    ...(typeof code === "string" ? { code } : {}),
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * What makes a process an instance: loaded before the app's first line (`node --import`), since the app may spawn children, write
+ * lines or throw from there on. Does nothing in a process that is no instance. The other side is src/supervisor/child.ts.
+ */
+import net from "node:net";
+import { isMainThread } from "node:worker_threads";
+import type { Logger } from "pino";
+import { PubSubClient } from "../messaging/client.ts";
+import { forgetPreload, takeBirth } from "../options/environment.ts";
+import type { InstanceBirth } from "../protocol.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { createLogger } from "./logger.ts";
+import { assumeRole } from "./role.ts";
+import type { OwnServices } from "./services.ts";
+import { ShutdownHooks } from "./shutdown-hooks.ts";
+
+const birth = isMainThread ? takeBirth() : undefined;
+if (birth !== undefined) enterInstance(birth);
+
+function enterInstance(birth: InstanceBirth): void {
+  // Else every process that the app forks would load this file too.
+  forgetPreload(import.meta.url);
+  writeBlocking(process.stdout);
+  writeBlocking(process.stderr);
+  const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
+  const lifecycle = new Lifecycle({ exit: (code) => process.exit(code) });
+  const services = createServices(birth, { lifecycle, hooks });
+  assumeRole({ kind: "instance", services, birth, lifecycle, hooks });
+  process.on("uncaughtException", (thrown: unknown) => {
+    // An app with a handler of its own has decided what an uncaught error means.
+    if (process.listenerCount("uncaughtException") > 1) return;
+    if (!lifecycle.hasBeenReady) {
+      lifecycle.fail(thrown);
+      return;
+    }
+    services.logger.fatal({ err: thrown }, "Uncaught error, the instance ends");
+    process.exit(1);
+  });
+}
+
+/** A piped stdout is asynchronous in Node: what is written right before an exit would be lost. Blocking, it is in the pipe. */
+function writeBlocking(stream: NodeJS.WriteStream): void {
+  const { _handle: handle } = stream as { _handle?: { setBlocking?(blocking: boolean): void } };
+  handle?.setBlocking?.(true);
+}
+
+function createServices(
+  birth: InstanceBirth,
+  { lifecycle, hooks }: { lifecycle: Lifecycle; hooks: ShutdownHooks },
+): OwnServices {
+  // Both are made at their first use: an app that neither logs nor publishes does not pay for them.
+  let logger: Logger | undefined;
+  let pubSub: PubSubClient | undefined;
+  return {
+    get logger() {
+      logger ??= createLogger();
+      return logger;
+    },
+    get pubSub() {
+      pubSub ??= connectPubSub(birth.pubSubFd, (error, topic) => {
+        this.logger.error({ err: error, topic }, "A pub/sub handler failed");
+      });
+      return pubSub;
+    },
+    instance: Object.freeze({ ...birth.info, pid: process.pid }),
+    onShutdown: (hook) => hooks.add(hook),
+    ready: () => lifecycle.markReady(),
+  };
+}
+
+function connectPubSub(fd: number, onHandlerError: (error: unknown, topic: string) => void): PubSubClient {
+  const socket = new net.Socket({ fd, readable: true, writable: true });
+  socket.unref();
+  return new PubSubClient(socket, { onHandlerError });
+}

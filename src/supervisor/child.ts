@@ -1,0 +1,87 @@
+/**
+ * Spawns the process of one instance: the only file that spawns. Used in the supervisor; what the process does with the
+ * descriptors is in src/instance/main.ts.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex, Readable } from "node:stream";
+import { isControlMessage, type ToInstance, type ToSupervisor } from "../protocol.ts";
+
+export interface ChildSpec {
+  readonly execPath: string;
+  /** Node's own flags, the preload's among them. */
+  readonly execArgv: readonly string[];
+  /** The file to run, absolute. */
+  readonly entry: string;
+  /** What the app finds in process.argv after the entry. */
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Descriptors here that become FIRST_LISTENER_FD and the following there. */
+  readonly listenerFds: readonly number[];
+}
+
+/** Descriptors in the instance: 0 nothing, 1 and 2 logs, 3 Node's IPC, 4 pub/sub, then the listening sockets. */
+export const PUBSUB_FD = 4;
+export const FIRST_LISTENER_FD = 5;
+
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Set when there never was a process: the system's reason. */
+  readonly spawnError?: Error;
+}
+
+export interface Child {
+  /** -1 when the process could not be spawned. */
+  readonly pid: number;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly pubSub: Duplex;
+  /** Resolved when the process has ended; its pipes may still hold data then. */
+  readonly exited: Promise<ChildExit>;
+  /** Calls the listener for each of Choir's control messages; the app's own IPC messages are not for us. */
+  onMessage(listener: (message: ToSupervisor) => void): void;
+  /** Sends a control message; an instance that is gone does not mind. */
+  send(message: ToInstance): void;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Starts the process; failing to is an exit too, since what follows is the same. */
+export function spawnChild(spec: ChildSpec): Child {
+  const child = spawn(spec.execPath, [...spec.execArgv, spec.entry, ...spec.args], {
+    // A session of its own: a Ctrl-C in the terminal reaches the whole process group, and must not reach instances.
+    detached: true,
+    env: spec.environment,
+    stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", ...spec.listenerFds],
+    // JSON cannot be confused by values the app sends on the same channel.
+    serialization: "json",
+  });
+  return {
+    pid: child.pid ?? -1,
+    stdout: child.stdio[1] as Readable,
+    stderr: child.stdio[2] as Readable,
+    pubSub: child.stdio[PUBSUB_FD] as Duplex,
+    exited: exitOf(child),
+    onMessage(listener) {
+      child.on("message", (message: unknown) => {
+        if (isControlMessage(message)) listener(message as ToSupervisor);
+      });
+    },
+    send(message) {
+      // EPIPE and ERR_IPC_CHANNEL_CLOSED only say that it is ending; its exit says the rest.
+      if (child.connected) child.send(message, () => {});
+    },
+    kill(signal) {
+      child.kill(signal);
+    },
+  };
+}
+
+function exitOf(child: ChildProcess): Promise<ChildExit> {
+  return new Promise((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+    // Also emitted when a signal or message cannot be delivered; then the process lives and its exit follows.
+    child.on("error", (spawnError) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, spawnError });
+    });
+  });
+}

@@ -1,0 +1,182 @@
+/**
+ * One process as its supervisor sees it: state, deadlines and how it ended. Its other side is src/instance/lifecycle.ts.
+ * An object is one process: it is never used again.
+ */
+import type { Clock, Timer } from "../clock.ts";
+import type { ExitReason } from "../events.ts";
+import type { DrainReason, OpenRequest, SentError, ToSupervisor } from "../protocol.ts";
+import type { Child, ChildExit } from "./child.ts";
+import { type InstanceState, mayFollow } from "./states.ts";
+
+export interface InstanceSpec {
+  /** The slot's number. */
+  readonly slot: number;
+  readonly generation: number;
+  readonly uid: string;
+}
+
+export interface InstanceLimits {
+  /** Milliseconds from the spawn until it must be ready. */
+  readonly startTimeout: number;
+  /** Milliseconds from the order to drain until it is killed. */
+  readonly shutdownTimeout: number;
+}
+
+/** How an instance ended. */
+export interface InstanceExit {
+  readonly reason: ExitReason;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Milliseconds for which it was ready; null when it never was. */
+  readonly readyMs: number | null;
+  readonly uptimeMs: number;
+  /** What it said when it could not start, or the system's reason for not starting it. */
+  readonly error?: SentError;
+  /** It said that trying again does not help. */
+  readonly final: boolean;
+}
+
+/** Why an instance has to be replaced: a signal of its own, or garbage on its pub/sub pipe. */
+export type LeavingReason = "left" | "broken-pipe";
+
+/** What an instance tells the one who keeps it. */
+export interface InstanceObserver {
+  ready(instance: Instance): void;
+  /** It has to be replaced; it serves until it is told to drain. */
+  leaving(instance: Instance, reason: LeavingReason): void;
+  killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void;
+  exited(instance: Instance, exit: InstanceExit): void;
+}
+
+export class Instance {
+  readonly slot: number;
+  readonly generation: number;
+  readonly uid: string;
+  readonly pid: number;
+  readonly spawnedAt: number;
+  readonly #child: Child;
+  readonly #limits: InstanceLimits;
+  readonly #clock: Clock;
+  readonly #observer: InstanceObserver;
+  #state: InstanceState = "starting";
+  #readyAt: number | undefined;
+  #deadline: Timer;
+  /** Set as soon as it is known why it is going to end; the exit itself then changes nothing. */
+  #reason: ExitReason | undefined;
+  #error: SentError | undefined;
+  #final = false;
+  #openRequests: readonly OpenRequest[] = [];
+
+  constructor(
+    child: Child,
+    spec: InstanceSpec,
+    context: { limits: InstanceLimits; clock: Clock; observer: InstanceObserver },
+  ) {
+    this.#child = child;
+    this.#limits = context.limits;
+    this.#clock = context.clock;
+    this.#observer = context.observer;
+    this.slot = spec.slot;
+    this.generation = spec.generation;
+    this.uid = spec.uid;
+    this.pid = child.pid;
+    this.spawnedAt = this.#clock.now();
+    this.#deadline = this.#clock.after(this.#limits.startTimeout, () => {
+      this.#reason = "start-timeout";
+      this.kill(`not ready after ${this.#limits.startTimeout} ms (--start-timeout)`);
+    });
+    child.onMessage((message) => this.#receive(message));
+    void child.exited.then((exit) => this.#exit(exit));
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  /** Milliseconds since it got ready; undefined while it is not. */
+  get readyFor(): number | undefined {
+    return this.#readyAt === undefined ? undefined : this.#clock.now() - this.#readyAt;
+  }
+
+  /** Tells it to answer what it has and to end; kills it at --shutdown-timeout. A second order changes nothing. */
+  drain(reason: DrainReason): void {
+    if (!this.#enter("draining")) return;
+    this.#reason ??= "asked";
+    this.#child.send({ choir: "drain", reason });
+    this.#deadline.cancel();
+    this.#deadline = this.#clock.after(this.#limits.shutdownTimeout, () => {
+      this.kill(`still open ${this.#limits.shutdownTimeout} ms after it was told to drain (--shutdown-timeout)`);
+    });
+  }
+
+  /** Ends it now. Until its exit is seen nothing follows: the kernel may take its time. */
+  kill(why: string): void {
+    if (!this.#enter("killing")) return;
+    this.#deadline.cancel();
+    if (this.#reason === undefined || this.#reason === "asked") this.#reason = "killed";
+    this.#observer.killing(this, why, this.#openRequests);
+    this.#child.kill("SIGKILL");
+  }
+
+  /** Its pub/sub pipe carried garbage: it is replaced, with its requests answered, as by a wish of its own. */
+  breakOff(): void {
+    this.#reason ??= "broken-pipe";
+    if (this.#state === "ready") this.#observer.leaving(this, "broken-pipe");
+    else this.kill("it wrote something that is no frame on its pub/sub pipe");
+  }
+
+  #receive(message: ToSupervisor): void {
+    switch (message.choir) {
+      case "ready":
+        if (!this.#enter("ready")) return;
+        this.#deadline.cancel();
+        this.#readyAt = this.#clock.now();
+        this.#observer.ready(this);
+        return;
+      case "start-failed":
+        this.#error = message.error;
+        this.#final = message.final;
+        return;
+      case "leaving":
+        if (this.#state !== "ready") return;
+        this.#reason ??= "left";
+        this.#observer.leaving(this, "left");
+        return;
+      case "open-requests":
+        this.#openRequests = message.requests;
+    }
+  }
+
+  #exit({ code, signal, spawnError }: ChildExit): void {
+    if (!this.#enter("exited")) return;
+    this.#deadline.cancel();
+    const error = spawnError === undefined ? this.#error : sentSpawnError(spawnError);
+    const byItself = this.#readyAt === undefined ? "start-failed" : "crashed";
+    this.#observer.exited(this, {
+      reason: this.#reason ?? byItself,
+      code,
+      signal,
+      readyMs: this.readyFor ?? null,
+      uptimeMs: this.#clock.now() - this.spawnedAt,
+      ...(error === undefined ? {} : { error }),
+      // 78 is the exit code that says "do not start me again".
+      final: this.#final || code === 78,
+    });
+  }
+
+  #enter(next: InstanceState): boolean {
+    if (!mayFollow(this.#state, next)) return false;
+    this.#state = next;
+    return true;
+  }
+}
+
+function sentSpawnError(error: Error): SentError {
+  const code = (error as NodeJS.ErrnoException).code;
+  return {
+    name: error.name,
+    message: `The process could not be started: ${error.message}`,
+    text: error.message,
+    ...(code === undefined ? {} : { code }),
+  };
+}

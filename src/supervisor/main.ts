@@ -1,0 +1,80 @@
+/**
+ * The supervisor's life from resolved options to an outcome: binds, starts, waits, and leaves nothing behind.
+ * Called by src/runner.ts; the only place that puts the parts of supervisor/ together.
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { ChoirError, EXIT } from "../errors.ts";
+import type { ChoirEvent } from "../events.ts";
+import type { LogRouter } from "../logs/router.ts";
+import { Broker } from "../messaging/broker.ts";
+import { availableInstances, systemBacklog } from "../options/concurrency.ts";
+import type { ResolvedOptions } from "../options/table.ts";
+import type { StrayErrors } from "../stray-errors.ts";
+import { createLauncher, type Program } from "./launcher.ts";
+import { handleSignals } from "./signals.ts";
+import { type BoundSocket, bindSockets } from "./sockets.ts";
+import { type Outcome, Supervisor } from "./supervisor.ts";
+
+export interface SupervisorSetup {
+  readonly name: string;
+  readonly version: string;
+  readonly program: Program;
+  readonly options: ResolvedOptions;
+  readonly logs: LogRouter;
+  readonly strayErrors: StrayErrors;
+  /** Whether the process has a controlling terminal. */
+  readonly hasTerminal: boolean;
+}
+
+/** Runs until every instance is gone. Errors of binding come out as ChoirError. */
+export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
+  // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
+  const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
+  const sockets = await bindSockets(setup.options, systemClock);
+  try {
+    return await supervise(setup, sockets);
+  } finally {
+    for (const socket of sockets) socket.close();
+    clearInterval(keepAlive);
+  }
+}
+
+async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]): Promise<Outcome> {
+  const clock: Clock = systemClock;
+  const { options, logs } = setup;
+  const emit = (event: ChoirEvent): void => logs.event(event);
+  const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
+  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `http://${address}`));
+  const launcher = createLauncher({
+    name: setup.name,
+    concurrency: instances,
+    program: setup.program,
+    sockets,
+    limits: options,
+    instanceOptions: {
+      ready: options.ready,
+      shutdownTimeout: options.shutdownTimeout,
+      idleGrace: options.idleGrace,
+      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
+    },
+    logs,
+    broker: new Broker({ clock }),
+    clock,
+    emit,
+  });
+  const supervisor = new Supervisor({ instances, respawn: options.respawn, urls }, { launcher, clock, emit });
+  let ownFault: ChoirError | undefined;
+  setup.strayErrors.listen({
+    stray: (error) => emit({ event: "stray-error", ...error }),
+    own(thrown) {
+      ownFault ??= new ChoirError("ERR_CHOIR_INTERNAL", `Choir itself failed: ${String(thrown)}`, { cause: thrown });
+      supervisor.stop("an error of Choir's own");
+    },
+  });
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
+  supervisor.start();
+  const outcome = await supervisor.finished;
+  if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
+  return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}

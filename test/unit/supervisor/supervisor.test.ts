@@ -1,0 +1,301 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { ChoirEvent } from "../../../src/events.ts";
+import type { ToInstance, ToSupervisor } from "../../../src/protocol.ts";
+import type { Child, ChildExit } from "../../../src/supervisor/child.ts";
+import { Instance } from "../../../src/supervisor/instance.ts";
+import { type Launcher, type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
+import { FakeClock } from "../../helpers/fake-clock.ts";
+
+/** A child that does what the test says. */
+class FakeChild {
+  readonly sent: ToInstance[] = [];
+  readonly signals: string[] = [];
+  readonly exited: Promise<ChildExit>;
+  #exit!: (exit: ChildExit) => void;
+  #listener: (message: ToSupervisor) => void = () => {};
+  readonly pid: number;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  asChild(): Child {
+    return {
+      pid: this.pid,
+      exited: this.exited,
+      onMessage: (listener) => {
+        this.#listener = listener;
+      },
+      send: (message) => this.sent.push(message),
+      kill: (signal) => this.signals.push(signal),
+    } as Partial<Child> as Child;
+  }
+
+  say(message: ToSupervisor): void {
+    this.#listener(message);
+  }
+
+  async end(code: number | null, signal: NodeJS.Signals | null = null): Promise<void> {
+    this.#exit({ code, signal });
+    await this.exited;
+    await Promise.resolve();
+  }
+}
+
+interface Setup {
+  readonly supervisor: Supervisor;
+  readonly children: FakeChild[];
+  readonly events: ChoirEvent[];
+  readonly clock: FakeClock;
+  outcome: Outcome | undefined;
+}
+
+function setUp(options: { instances?: number; respawn?: boolean } = {}): Setup {
+  const clock = new FakeClock();
+  const children: FakeChild[] = [];
+  const events: ChoirEvent[] = [];
+  const launcher: Launcher = {
+    launch({ slot, generation }, observer) {
+      const child = new FakeChild(1000 + children.length);
+      children.push(child);
+      const limits = { startTimeout: 60_000, shutdownTimeout: 30_000 };
+      return new Instance(child.asChild(), { slot, generation, uid: String(child.pid) }, { limits, clock, observer });
+    },
+  };
+  const supervisor = new Supervisor(
+    { instances: options.instances ?? 1, respawn: options.respawn ?? true, urls: ["http://127.0.0.1:3000"] },
+    { launcher, clock, emit: (event) => events.push(event) },
+  );
+  const setup: Setup = { supervisor, children, events, clock, outcome: undefined };
+  void supervisor.finished.then((outcome) => {
+    setup.outcome = outcome;
+  });
+  supervisor.start();
+  return setup;
+}
+
+const FAILURE = {
+  choir: "start-failed",
+  error: { name: "Error", message: "no database", text: "Error: no database" },
+  final: false,
+} as const;
+
+describe("Supervisor", () => {
+  let setup: Setup;
+  beforeEach(() => {
+    setup = setUp();
+  });
+
+  function last(): FakeChild {
+    return setup.children.at(-1)!;
+  }
+
+  it("respawns a crashed instance in its slot, at once the first time, then later and later", async () => {
+    last().say({ choir: "ready" });
+    await last().end(1);
+    setup.clock.advance(0);
+    expect(setup.children).toHaveLength(2);
+    last().say({ choir: "ready" });
+    await last().end(1);
+    setup.clock.advance(249);
+    expect(setup.children).toHaveLength(2);
+    setup.clock.advance(1);
+    expect(setup.children).toHaveLength(3);
+    expect(setup.events.filter((event) => event.event === "instance-exited")).toMatchObject([
+      { instance: 0, reason: "crashed", code: 1, respawnMs: 0 },
+      { instance: 0, reason: "crashed", code: 1, respawnMs: 250 },
+    ]);
+  });
+
+  it("drains on stop, respawns nobody and finishes with 0", async () => {
+    last().say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    expect(last().sent).toEqual([{ choir: "drain", reason: "stop" }]);
+    await last().end(0);
+    await setup.supervisor.finished;
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(1);
+    expect(setup.outcome).toEqual({ code: 0 });
+    expect(setup.clock.timers).toBe(0);
+  });
+
+  it("stops while a slot waits for its respawn", async () => {
+    last().say({ choir: "ready" });
+    await last().end(1);
+    setup.supervisor.stop("SIGTERM");
+    await setup.supervisor.finished;
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(1);
+    expect(setup.outcome).toEqual({ code: 0 });
+  });
+
+  it("kills at the shutdown timeout, names the open requests, and finishes with 1", async () => {
+    last().say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    last().say({ choir: "open-requests", requests: [{ method: "GET", path: "/slow", ageMs: 29_000 }] });
+    setup.clock.advance(30_000);
+    expect(last().signals).toEqual(["SIGKILL"]);
+    expect(setup.events).toContainEqual(
+      expect.objectContaining({
+        event: "instance-killed",
+        openRequests: [{ method: "GET", path: "/slow", ageMs: 29_000 }],
+      }),
+    );
+    await last().end(null, "SIGKILL");
+    await setup.supervisor.finished;
+    expect(setup.outcome).toEqual({ code: 1 });
+  });
+
+  it("kills everyone at the second signal", async () => {
+    last().say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    setup.supervisor.forceStop("SIGTERM");
+    expect(last().signals).toEqual(["SIGKILL"]);
+    await last().end(null, "SIGKILL");
+    expect(await setup.supervisor.finished).toEqual({ code: 1 });
+  });
+
+  it("gives up after five failed starts, with the cause said once", async () => {
+    for (let start = 0; start < 5; start += 1) {
+      last().say(FAILURE);
+      await last().end(1);
+      setup.clock.advance(15_000);
+    }
+    expect(setup.children).toHaveLength(5);
+    const outcome = await setup.supervisor.finished;
+    expect(outcome).toMatchObject({
+      code: 69,
+      error: { code: "ERR_CHOIR_START", message: "No instance could be started: no database" },
+    });
+    expect(setup.events.filter((event) => event.event === "instance-start-failed")).toHaveLength(1);
+    expect(setup.events.filter((event) => event.event === "instance-exited").map((event) => event.repeated)).toEqual([
+      false,
+      true,
+      true,
+      true,
+      true,
+    ]);
+  });
+
+  it("never gives up once an instance was ready", async () => {
+    last().say({ choir: "ready" });
+    await last().end(1);
+    setup.clock.advance(0);
+    for (let start = 0; start < 20; start += 1) {
+      last().say(FAILURE);
+      await last().end(1);
+      setup.clock.advance(15_000);
+    }
+    expect(setup.outcome).toBeUndefined();
+    expect(setup.children.length).toBe(22);
+  });
+
+  it("gives up at once when trying again does not help: a final failure, exit code 78, an address taken meanwhile", async () => {
+    last().say({ ...FAILURE, final: true });
+    await last().end(1);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 69 });
+
+    setup = setUp();
+    await last().end(78);
+    expect(await setup.supervisor.finished).toMatchObject({
+      code: 69,
+      error: { message: expect.stringContaining("exit code 78") },
+    });
+
+    setup = setUp();
+    last().say({ ...FAILURE, error: { ...FAILURE.error, code: "ERR_CHOIR_ADDRESS_IN_USE" } });
+    await last().end(1);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 69, error: { code: "ERR_CHOIR_ADDRESS_IN_USE" } });
+  });
+
+  it("an EADDRINUSE of the app itself is a failure like any other", async () => {
+    last().say({ ...FAILURE, error: { ...FAILURE.error, code: "EADDRINUSE" } });
+    await last().end(1);
+    setup.clock.advance(250);
+    expect(setup.children).toHaveLength(2);
+  });
+
+  it("ends the others when one slot shows that no start can succeed", async () => {
+    setup = setUp({ instances: 3 });
+    setup.children[1]!.say({ ...FAILURE, final: true });
+    await setup.children[1]!.end(78);
+    expect(setup.children[0]!.sent).toEqual([{ choir: "drain", reason: "stop" }]);
+    expect(setup.outcome).toBeUndefined();
+    await setup.children[0]!.end(0);
+    await setup.children[2]!.end(0);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 69 });
+  });
+
+  it("kills at the start timeout, and a slot that timed out counts as failed", async () => {
+    setup.clock.advance(60_000);
+    expect(last().signals).toEqual(["SIGKILL"]);
+    await last().end(null, "SIGKILL");
+    expect(await setup.supervisor.finished).toMatchObject({
+      code: 69,
+      error: { message: expect.stringContaining("--start-timeout") },
+    });
+  });
+
+  it("without respawn: serves on with the survivors, and ends with 1 when the last one is gone", async () => {
+    setup = setUp({ instances: 2, respawn: false });
+    for (const child of setup.children) child.say({ choir: "ready" });
+    await setup.children[0]!.end(1);
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(2);
+    expect(setup.outcome).toBeUndefined();
+    await setup.children[1]!.end(0);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 1, error: { code: "ERR_CHOIR_ALL_CRASHED" } });
+  });
+
+  it("without respawn: ends with 69 when no instance ever was ready", async () => {
+    setup = setUp({ instances: 2, respawn: false });
+    for (const child of setup.children) {
+      child.say(FAILURE);
+      await child.end(1);
+    }
+    expect(await setup.supervisor.finished).toMatchObject({ code: 69 });
+  });
+
+  it("replaces an instance that wants to leave before it drains it", async () => {
+    last().say({ choir: "ready" });
+    const first = last();
+    first.say({ choir: "leaving" });
+    expect(setup.children).toHaveLength(2);
+    expect(first.sent).toEqual([]);
+    last().say({ choir: "ready" });
+    expect(first.sent).toEqual([{ choir: "drain", reason: "replaced" }]);
+    await first.end(0);
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(2);
+    expect(setup.events).toContainEqual(
+      expect.objectContaining({ event: "instance-exited", reason: "left", respawnMs: null }),
+    );
+  });
+
+  it("keeps the one that wants to leave until a replacement is ready, however often that fails", async () => {
+    last().say({ choir: "ready" });
+    const first = last();
+    first.say({ choir: "leaving" });
+    last().say(FAILURE);
+    await last().end(1);
+    setup.clock.advance(15_000);
+    expect(setup.children).toHaveLength(3);
+    expect(first.sent).toEqual([]);
+    last().say({ choir: "ready" });
+    expect(first.sent).toHaveLength(1);
+  });
+
+  it("fills the slot with the successor when the leaving one crashes first", async () => {
+    last().say({ choir: "ready" });
+    const first = last();
+    first.say({ choir: "leaving" });
+    await first.end(1);
+    setup.clock.advance(60_000 - 1);
+    expect(setup.children).toHaveLength(2);
+    last().say({ choir: "ready" });
+    expect(last().sent).toEqual([]);
+  });
+});
