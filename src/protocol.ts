@@ -69,6 +69,25 @@ export type ToSupervisor =
   /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] };
 
+/** What an instance tells of itself with every heartbeat. Totals are since its start. */
+export interface Statistics {
+  readonly requests: number;
+  /** Requests that are being answered. */
+  readonly inFlight: number;
+  readonly connections: number;
+  /** Resident set, bytes. */
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly heapLimit: number;
+  /** CPU time since the last heartbeat, as a share of one core. */
+  readonly cpu: number;
+  /** Delay of the event loop since the last heartbeat, milliseconds. */
+  readonly loopDelayMean: number;
+  readonly loopDelayMax: number;
+  /** Share of the time in which the loop was busy, 0 to 1. */
+  readonly utilization: number;
+}
+
 /** A request that a drain waited for in vain: never with its query, which may hold secrets. */
 export interface OpenRequest {
   readonly method: string;
