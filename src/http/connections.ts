@@ -32,7 +32,7 @@ export interface ConnectionWatcher {
   /** The last request open on a connection is over. */
   idle(connection: Connection): void;
   /** A connection is gone. */
-  disconnected(connection: Connection): void;
+  disconnected(): void;
 }
 
 /** How often requests that are over are let go of. */
@@ -227,10 +227,7 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return;
-    this.#connections.delete(socket);
-    this.#watcher?.disconnected(connection);
+    if (this.#connections.delete(socket)) this.#watcher?.disconnected();
   }
 
   #forgetAccepted(socket: Socket): void {
