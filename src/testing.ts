@@ -46,6 +46,8 @@ export interface HandlerError {
 
 export interface TestInstances extends AsyncDisposable {
   readonly instances: readonly TestInstance[];
+  /** Resolves when all that was published so far has been given to its subscribers' handlers. */
+  delivered(): Promise<void>;
   /** Gives what handlers of subscriptions threw since the last call, and forgets it: what is left makes `close()` reject. */
   takeHandlerErrors(): HandlerError[];
   /** Closes all of them. Rejects with what shutdown hooks threw and with handlers' errors that nobody took. */
@@ -84,13 +86,19 @@ export function createTestInstances(count = 1, options: TestInstancesOptions = {
     handlerErrors = [];
     return taken;
   };
+  const flushAll = () => Promise.allSettled(local.clients.map((client) => client.flush()));
+  const delivered = async (): Promise<void> => {
+    // First the broker has every message; then what it answers to a subscriber comes behind the messages.
+    await flushAll();
+    await flushAll();
+  };
   const close = once(async () => {
     const ends = await Promise.allSettled(instances.map((instance) => instance.close()));
     returnRole();
     await local.close();
     throwAll([...ends.flatMap(reasonOf), ...takeHandlerErrors().map(describeHandlerError)]);
   });
-  return { instances, takeHandlerErrors, close, [Symbol.asyncDispose]: close };
+  return { instances, delivered, takeHandlerErrors, close, [Symbol.asyncDispose]: close };
 }
 
 function createInfo(known: Pick<InstanceInfo, "id" | "concurrency" | "name">): InstanceInfo {

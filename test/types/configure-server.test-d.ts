@@ -24,7 +24,7 @@ use(async () => express());
 use(() => createServer());
 use(() => new Hono());
 use(() => fastify());
-use(() => NestFactory.create(class AppModule {}));
+use(() => NestFactory.create({ module: Map }));
 use(() => ({ fetch: (request: Request) => new Response(request.url) }));
 use(() => ({ fetch: async () => new Response("hello") }));
 

@@ -7,7 +7,6 @@ import { describe, expect, it, vi } from "vitest";
 import { instance, logger, pubSub } from "../../src/instance/api.ts";
 import type { App } from "../../src/instance/fastify-app.ts";
 import { createTestInstances, type TestInstances } from "../../src/testing.ts";
-import { turns } from "../helpers/within.ts";
 
 async function greet(app: App): Promise<void> {
   const { pubSub, instance } = app.container.cradle;
@@ -51,11 +50,22 @@ describe("createTestInstances", () => {
     await using tests = createTestInstances(3);
     const [first, second, third] = await Promise.all(tests.instances.map((one) => one.app(greet)));
     expect((await first!.inject("/change/hi")).body).toBe("hi");
-    await tests.instances[0]!.pubSub.flush();
-    await turns();
+    await tests.delivered();
     expect((await second!.inject("/greeting")).body).toBe("hi");
     expect((await third!.inject("/greeting")).body).toBe("hi");
     expect((await third!.inject("/id")).body).toBe("2");
+  });
+
+  it("delivered() waits for everything published, closed instances or not", async () => {
+    const tests = createTestInstances(3);
+    const [first, second, third] = tests.instances;
+    const heard: unknown[] = [];
+    await second!.pubSub.subscribe("n", (value) => heard.push(value));
+    await third!.close();
+    for (let n = 0; n < 1000; n += 1) void first!.pubSub.publish("n", n);
+    await tests.delivered();
+    expect(heard).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+    await tests.close();
   });
 
   it("gives Fastify's and the Runner's options to the app, and runs the hooks in their order", async () => {
@@ -137,8 +147,7 @@ describe('"choir/instance"', () => {
     const heard: unknown[] = [];
     await tests.instances[1]!.pubSub.subscribe("news", (value) => heard.push(value));
     await pubSub.publish("news", 1);
-    await pubSub.flush();
-    await turns();
+    await tests.delivered();
     expect(heard).toEqual([1]);
     logger.warn("by the logger of choir/instance");
     expect(instance.uid).toBe(tests.instances[0]!.instance.uid);
@@ -182,8 +191,7 @@ describe("errors of handlers", () => {
     const tests = createTestInstances(2);
     await tests.instances[1]!.pubSub.subscribe("orders.*", () => Promise.reject(new Error("out of stock")));
     await tests.instances[0]!.pubSub.publish("orders.new", 1);
-    await tests.instances[0]!.pubSub.flush();
-    await turns();
+    await tests.delivered();
     return tests;
   }
 
