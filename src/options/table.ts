@@ -134,14 +134,14 @@ export const OPTIONS = {
     max: 2_147_483_647,
     placeholder: "n|auto",
     default: "auto",
-    help: "Length of the queue of connections not yet accepted; auto is net.core.somaxconn",
+    help: "How many connections may wait until an instance accepts them; auto is the system's limit, net.core.somaxconn",
   }),
   bindRetry: option({
     kind: "duration",
     group: "address",
     placeholder: "time",
     default: 5 * SECOND,
-    help: "How long to wait for an address that is in use",
+    help: "How long to try again while the address is in use",
   }),
   ready: option({
     kind: "string",
@@ -149,7 +149,7 @@ export const OPTIONS = {
     group: "life",
     placeholder: "auto|manual",
     default: "auto",
-    help: "When an instance listens: auto after configureServer, manual when the app calls ready()",
+    help: "When an instance takes requests: auto when configureServer is done, manual when the app calls ready()",
   }),
   /** Asked inside the process, over a connection of its own, so that no client meets an instance that is not ready. */
   readinessPath: option({
@@ -165,7 +165,7 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 60 * SECOND,
-    help: "How long an instance may take to get ready",
+    help: "How long an instance may take to get ready before it is killed",
   }),
   /** From the order to drain until SIGKILL. */
   shutdownTimeout: option({
@@ -174,14 +174,14 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 30 * SECOND,
-    help: "How long an instance may take to drain before it is killed",
+    help: "How long an instance that is to stop may take for its open requests before it is killed",
   }),
   idleGrace: option({
     kind: "duration",
     group: "life",
     placeholder: "time",
     default: 500,
-    help: "How long idle keep-alive connections stay open after a stop was asked for",
+    help: "How long connections without a request stay open when the program stops",
   }),
   /** For load balancers, which must see that it is not ready before it refuses. */
   drainDelay: option({
