@@ -101,6 +101,11 @@ export class Connections {
     return this.#connections.values();
   }
 
+  /** What is open, in the order in which it was begun; upgraded sockets are not in it. */
+  exchanges(): IterableIterator<[ServerResponse | ServerHttp2Stream, Exchange]> {
+    return this.#open.entries();
+  }
+
   /** HTTP/1 responses not yet over, in the order in which their requests came. */
   *responses(): Generator<[Connection, ServerResponse]> {
     for (const [exchange, { connection }] of this.#open) {

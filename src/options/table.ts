@@ -76,6 +76,23 @@ export const OPTIONS = {
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
   }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more: "MORE_ZONE",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
@@ -173,6 +190,15 @@ export const OPTIONS = {
     default: 500,
     help: "How long idle keep-alive connections stay open after a stop was asked for",
   }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more: "MORE_UNCAUGHT",
+  }),
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -203,7 +229,10 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 export type TableOptions = Partial<ResolvedOptions>;
 
 /** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, "ready" | "shutdownTimeout" | "idleGrace"> & {
+export type InstanceOptions = Pick<
+  ResolvedOptions,
+  "ready" | "shutdownTimeout" | "idleGrace" | "useZone" | "trustRequestId" | "uncaught"
+> & {
   /** A number here: the supervisor has resolved `auto`. */
   readonly backlog: number;
 };

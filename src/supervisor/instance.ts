@@ -36,8 +36,8 @@ export interface InstanceExit {
   readonly final: boolean;
 }
 
-/** Why an instance has to be replaced: a signal of its own, or garbage on its pub/sub pipe. */
-export type LeavingReason = "left" | "broken-pipe";
+/** Why an instance has to be replaced: a signal of its own, an uncaught error, or garbage on its pub/sub pipe. */
+export type LeavingReason = "left" | "uncaught" | "broken-pipe";
 
 /** What an instance tells the one who keeps it. */
 export interface InstanceObserver {
@@ -139,8 +139,8 @@ export class Instance {
         return;
       case "leaving":
         if (this.#state !== "ready") return;
-        this.#reason ??= "left";
-        this.#observer.leaving(this, "left");
+        this.#reason ??= message.reason;
+        this.#observer.leaving(this, message.reason);
         return;
       case "open-requests":
         this.#openRequests = message.requests;

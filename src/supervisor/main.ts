@@ -8,7 +8,7 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { ResolvedOptions } from "../options/table.ts";
+import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { handleSignals } from "./signals.ts";
@@ -51,12 +51,7 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: {
-      ready: options.ready,
-      shutdownTimeout: options.shutdownTimeout,
-      idleGrace: options.idleGrace,
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    },
+    instanceOptions: instanceOptions(options),
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -77,4 +72,11 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   const outcome = await supervisor.finished;
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+/** What instances need of the options. */
+function instanceOptions(options: ResolvedOptions): InstanceOptions {
+  const { ready, shutdownTimeout, idleGrace, useZone, trustRequestId, uncaught } = options;
+  const backlog = options.backlog === "auto" ? systemBacklog() : options.backlog;
+  return { ready, shutdownTimeout, idleGrace, useZone, trustRequestId, uncaught, backlog };
 }

@@ -117,7 +117,14 @@ export class Supervisor {
     this.#context.emit({ event: "instance-leaving", ...placeOf(instance), reason });
     const slot = this.#slotOf(instance);
     if (this.#outcome !== undefined || !this.#options.respawn || slot.current !== instance) instance.drain("replaced");
-    else if (slot.successor === undefined) this.#fill(slot);
+    else if (slot.successor === undefined) {
+      // It counts as a quick exit where it happens, so that a request that fails each time it is asked makes no storm of processes.
+      if (reason === "uncaught")
+        slot.history = remember(slot.history, { readyMs: instance.readyFor ?? null, timedOut: false });
+      const delay = reason === "uncaught" ? this.#delay(slot) : 0;
+      if (delay === 0) this.#fill(slot);
+      else slot.await(this.#context.clock.after(delay, () => this.#fill(slot)));
+    }
   }
 
   #killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void {
@@ -130,7 +137,8 @@ export class Supervisor {
     this.#live.delete(instance);
     const slot = this.#slotOf(instance);
     const vacant = slot.release(instance);
-    slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
+    if (exit.reason !== "uncaught")
+      slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#saidFailure(instance, exit) : undefined;
     const hopeless = failure !== undefined && this.#isHopeless(exit);
     const respawnMs =

@@ -14,7 +14,15 @@ const BIRTH: InstanceBirth = {
     startedAt: "2026-01-02T03:04:05.678Z",
     restarts: 3,
   },
-  options: { ready: "auto", shutdownTimeout: 30_000, idleGrace: 500, backlog: 4096 },
+  options: {
+    ready: "auto",
+    shutdownTimeout: 30_000,
+    idleGrace: 500,
+    useZone: false,
+    trustRequestId: false,
+    uncaught: "replace",
+    backlog: 4096,
+  },
   listeners: [{ fd: 4, address: "127.0.0.1:3000" }],
   pubSubFd: 3,
 };
