@@ -104,6 +104,13 @@ export class Connections {
     return this.#connections.values();
   }
 
+  /** What is open, with its connection; upgraded sockets are not in it. */
+  *exchanges(): Generator<[Connection, Exchange]> {
+    for (const connection of this.#connections.values()) {
+      for (const exchange of connection.open) yield [connection, exchange];
+    }
+  }
+
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
     const now = this.#clock.now();

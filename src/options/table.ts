@@ -78,6 +78,23 @@ export const OPTIONS = {
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
   }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more: "MORE_ZONE",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
@@ -215,6 +232,15 @@ export const OPTIONS = {
     default: 3 * SECOND,
     help: "How long the first newcomer of a rolling restart must stay ready before others follow",
   }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more: "MORE_UNCAUGHT",
+  }),
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -252,6 +278,9 @@ const INSTANCE_OPTIONS = [
   "idleGrace",
   "drainDelay",
   "closeSpread",
+  "useZone",
+  "trustRequestId",
+  "uncaught",
 ] as const;
 
 /** What an instance needs of them. */
