@@ -176,7 +176,7 @@ export class Connections {
     if (req.httpVersionMajor > 1) return false;
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
-    if (connection === undefined || connection.open.some(({ answer }) => answer === response)) return false;
+    if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
     return this.#watcher !== undefined;
