@@ -173,6 +173,17 @@ export const OPTIONS = {
     default: 500,
     help: "How long idle keep-alive connections stay open after a stop was asked for",
   }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect.",
+  }),
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
