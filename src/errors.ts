@@ -88,7 +88,8 @@ export const ERRORS = {
   ERR_CHOIR_UNREACHABLE: {
     exit: EXIT.unavailable,
     about: "A choir command found no running app of that name, or the app does not answer.",
-    remedy: "The message says where it looked; an app with a --control path of its own is found with the same --control.",
+    remedy:
+      "The message says where it looked; an app with a --control path of its own is found with the same --control.",
   },
   ERR_CHOIR_START: {
     exit: EXIT.unavailable,

@@ -118,7 +118,9 @@ async function readWhole(response: IncomingMessage): Promise<Read> {
   let text = "";
   for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) text += chunk;
   const value: unknown = JSON.parse(text);
-  return response.statusCode !== undefined && response.statusCode < 300 ? { result: value } : { fault: fieldOf(value, "error") };
+  return response.statusCode !== undefined && response.statusCode < 300
+    ? { result: value }
+    : { fault: fieldOf(value, "error") };
 }
 
 async function readLines(response: IncomingMessage, { onEvent }: CallOptions): Promise<Read> {
@@ -134,11 +136,16 @@ async function readLines(response: IncomingMessage, { onEvent }: CallOptions): P
 /** An error of the supervisor's, with its own words; of a newer one, perhaps with a code that is not known here. */
 function faultError(fault: unknown): ChoirError {
   const message = fieldOf(fault, "message");
-  return new ChoirError("ERR_CHOIR_REQUEST", typeof message === "string" ? message : `The app refused: ${quote(fault)}`);
+  return new ChoirError(
+    "ERR_CHOIR_REQUEST",
+    typeof message === "string" ? message : `The app refused: ${quote(fault)}`,
+  );
 }
 
 function fieldOf(value: unknown, field: string): unknown {
-  return typeof value === "object" && value !== null ? new Map<string, unknown>(Object.entries(value)).get(field) : undefined;
+  return typeof value === "object" && value !== null
+    ? new Map<string, unknown>(Object.entries(value)).get(field)
+    : undefined;
 }
 
 /** An event of another version of Choir may have other fields; its name is what tells it from the result. */

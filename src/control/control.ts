@@ -8,6 +8,7 @@ import { ChoirError, describeThrown } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { Controllable } from "./controllable.ts";
+import { EventFeed } from "./event-feed.ts";
 import {
   chosenPath,
   controlFolders,
@@ -42,6 +43,8 @@ export function pathContext(environment: PathContext["environment"]): PathContex
 
 /** One app's control socket, from its opening to its end. */
 export class Control {
+  /** What happens in the supervisor, for those who watch. */
+  readonly events = new EventFeed();
   readonly #setup: ControlSetup;
   #server: ControlServer | undefined;
 
@@ -76,7 +79,8 @@ export class Control {
     const file = chosenPath(control, this.#setup.name);
     const folder = path.dirname(file);
     const state = examineChosenFolder(folder, this.#setup.context.uid);
-    if (state.kind === "absent") throw controlError(file, "is in a folder that does not exist", `Create it: mkdir -m 700 ${folder}`);
+    if (state.kind === "absent")
+      throw controlError(file, "is in a folder that does not exist", `Create it: mkdir -m 700 ${folder}`);
     if (state.kind === "unsafe") throw controlError(file, `is in a folder that ${state.why}`, state.remedy);
     return file;
   }
@@ -102,7 +106,7 @@ export class Control {
     const { clock, options } = this.#setup;
     const deadline = clock.now() + options.bindRetry;
     for (;;) {
-      const server = new ControlServer(target);
+      const server = new ControlServer(target, { events: this.events });
       try {
         await server.listen(file);
         this.#server = server;

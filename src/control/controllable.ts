@@ -12,8 +12,6 @@ export interface Controllable {
   restart(by: string): Promise<RestartResult>;
   scale(instances: number, by: string): Promise<ScaleResult>;
   stop(by: string): void;
-  /** Calls back for every event from now on, until the function it returns is called. */
-  subscribe?(listener: (event: ChoirEvent) => void): () => void;
 }
 
 /** What went wrong with a request, as the control socket says it. */

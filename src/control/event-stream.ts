@@ -1,21 +1,22 @@
 /** An answer that grows line by line while something is under way. Used in the supervisor. */
 import type { ServerResponse } from "node:http";
-import type { Controllable, ControlLine } from "./controllable.ts";
+import type { ControlLine } from "./controllable.ts";
+import type { EventFeed } from "./event-feed.ts";
 
 /** Most bytes that wait for a client that does not read; then it is dropped, since nobody else may pay for it. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
 
 export class EventStream {
   readonly #response: ServerResponse;
-  readonly #unsubscribe: (() => void) | undefined;
+  readonly #unsubscribe: () => void;
 
   /** Begins the answer; every event from now on is part of it. */
-  constructor(response: ServerResponse, target: Controllable) {
+  constructor(response: ServerResponse, events: EventFeed) {
     this.#response = response;
     response.writeHead(200, { "Content-Type": "application/x-ndjson", "Cache-Control": "no-store" });
     response.flushHeaders();
-    this.#unsubscribe = target.subscribe?.((event) => this.write(event));
-    response.once("close", () => this.#unsubscribe?.());
+    this.#unsubscribe = events.subscribe((event) => this.write(event));
+    response.once("close", () => this.#unsubscribe());
   }
 
   write(line: ControlLine): void {
@@ -26,7 +27,7 @@ export class EventStream {
 
   /** Ends the answer. */
   end(): void {
-    this.#unsubscribe?.();
+    this.#unsubscribe();
     this.#response.end();
   }
 }

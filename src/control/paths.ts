@@ -53,12 +53,19 @@ export function controlFolders({ environment, uid, temporary, run = "/run" }: Pa
   const folders: ControlFolder[] = [];
   // systemd separates several by colons; the first is the service's own.
   const [service] = (environment["RUNTIME_DIRECTORY"] ?? "").split(":");
-  if (isOwned(service, uid)) folders.push({ path: realpathSync(service), create: undefined, private: false, own: true });
+  if (isOwned(service, uid))
+    folders.push({ path: realpathSync(service), create: undefined, private: false, own: true });
   const session = environment["XDG_RUNTIME_DIR"];
   // After sudo it may still be the other user's.
-  if (isOwned(session, uid)) folders.push({ path: path.join(session, "choir"), create: 0o700, private: true, own: true });
+  if (isOwned(session, uid))
+    folders.push({ path: path.join(session, "choir"), create: 0o700, private: true, own: true });
   const system = path.join(run, "choir");
-  folders.push({ path: system, create: uid === 0 ? 0o755 : undefined, private: false, own: isOwned(system, uid) || uid === 0 });
+  folders.push({
+    path: system,
+    create: uid === 0 ? 0o755 : undefined,
+    private: false,
+    own: isOwned(system, uid) || uid === 0,
+  });
   folders.push({ path: path.join(temporary, `choir-${uid}`), create: 0o700, private: true, own: true });
   return folders;
 }
@@ -67,7 +74,8 @@ export function controlFolders({ environment, uid, temporary, run = "/run" }: Pa
 export function examineFolder(folder: Pick<ControlFolder, "path" | "private">, uid: number): FolderState {
   const stats = look(folder.path, lstatSync);
   if (stats === undefined) return { kind: "absent" };
-  if (stats.isSymbolicLink()) return unsafe("is a symbolic link", `Remove it, and see who made it: ls -l ${folder.path}`);
+  if (stats.isSymbolicLink())
+    return unsafe("is a symbolic link", `Remove it, and see who made it: ls -l ${folder.path}`);
   if (!stats.isDirectory()) return unsafe("is no folder", "Remove what is there");
   return examineRights(stats, { uid, private: folder.private, path: folder.path });
 }

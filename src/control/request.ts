@@ -40,7 +40,8 @@ export async function readBody(request: IncomingMessage): Promise<Readonly<Recor
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     // What is left of it is not read: the connection ends with the answer.
-    if (bytes > MOST_BYTES) throw new Refusal(413, `The request's body is over ${MOST_BYTES} bytes`, { Connection: "close" });
+    if (bytes > MOST_BYTES)
+      throw new Refusal(413, `The request's body is over ${MOST_BYTES} bytes`, { Connection: "close" });
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString("utf8");

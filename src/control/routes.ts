@@ -54,7 +54,12 @@ export const ROUTES: readonly Route[] = [
     lasting: false,
     read(body) {
       const { instances, ...others } = body;
-      if (typeof instances !== "number" || !Number.isInteger(instances) || instances < 1 || instances > MOST_INSTANCES) {
+      if (
+        typeof instances !== "number" ||
+        !Number.isInteger(instances) ||
+        instances < 1 ||
+        instances > MOST_INSTANCES
+      ) {
         throw requestError(`"instances" must be a whole number from 1 to ${MOST_INSTANCES}, got ${quote(instances)}`);
       }
       return nothingIn(others, (target, by) => target.scale(instances, by));

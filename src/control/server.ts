@@ -7,12 +7,15 @@ import type { Socket } from "node:net";
 import { ChoirError, describeThrown } from "../errors.ts";
 import { http } from "../http/node-http.ts";
 import type { Controllable, ControlFault } from "./controllable.ts";
+import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
 import { callerOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
 import type { Call, Route } from "./routes.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
 
 export interface ControlServerOptions {
+  /** What happens, for those who watch. */
+  readonly events: EventFeed;
   /** How long a client may take to send its request, in milliseconds; default 10 s. */
   readonly requestTimeout?: number;
   /** How long answers that are being written may take when the server closes, in milliseconds; default 1 s. */
@@ -24,14 +27,16 @@ const MOST_CONNECTIONS = 256;
 
 export class ControlServer {
   readonly #target: Controllable;
+  readonly #events: EventFeed;
   readonly #http: Server;
   readonly #closeTimeout: number;
   /** Answers that end when the supervisor does. */
   readonly #lasting = new Set<EventStream>();
   #socket: ControlSocket | undefined;
 
-  constructor(target: Controllable, { requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions = {}) {
+  constructor(target: Controllable, { events, requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions) {
     this.#target = target;
+    this.#events = events;
     this.#closeTimeout = closeTimeout;
     this.#http = http.createServer({
       requestTimeout,
@@ -79,8 +84,11 @@ export class ControlServer {
     }
   }
 
-  async #stream(response: ServerResponse, { route, call, by }: { route: Route; call: Call; by: string }): Promise<void> {
-    const stream = new EventStream(response, this.#target);
+  async #stream(
+    response: ServerResponse,
+    { route, call, by }: { route: Route; call: Call; by: string },
+  ): Promise<void> {
+    const stream = new EventStream(response, this.#events);
     if (route.lasting) {
       this.#lasting.add(stream);
       response.once("close", () => this.#lasting.delete(stream));
@@ -96,7 +104,12 @@ export class ControlServer {
   }
 }
 
-function send(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (response.headersSent || response.destroyed) return;
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {

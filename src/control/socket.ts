@@ -24,7 +24,8 @@ export async function bindControlSocket(server: Server, file: string): Promise<C
     await removeStale(file);
     const code = await listen(server, file);
     if (code === undefined) break;
-    if (code !== "EADDRINUSE" || tried === TRIES) throw controlError(file, REASONS[code] ?? `cannot be bound (${code})`);
+    if (code !== "EADDRINUSE" || tried === TRIES)
+      throw controlError(file, REASONS[code] ?? `cannot be bound (${code})`);
   }
   const { ino } = lstatSync(file);
   return {
@@ -72,7 +73,8 @@ function listen(server: Server, file: string): Promise<string | undefined> {
 async function removeStale(file: string): Promise<void> {
   const found = look(file);
   if (found === undefined) return;
-  if (!found.isSocket()) throw controlError(file, "is there already and is no socket", "Remove it, or choose another path with --control");
+  if (!found.isSocket())
+    throw controlError(file, "is there already and is no socket", "Remove it, or choose another path with --control");
   const answer = await askForStatus(file);
   switch (answer.kind) {
     case "gone":

@@ -33,6 +33,7 @@ function refusal(input: Partial<ResolveInput>): string {
 const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: ResolvedOptions[N] } } = {
   respawn: { flag: ["--no-respawn"], text: "no", value: false },
   quiet: { flag: ["--quiet"], text: "1", value: true },
+  control: { flag: ["--control", "/run/example.sock"], text: "/run/example.sock", value: "/run/example.sock" },
   address: { flag: ["-a", "::1"], text: "::1", value: ["::1"] },
   concurrency: { flag: ["-j3"], text: "3", value: 3 },
   port: { flag: ["--port=8080"], text: "8080", value: 8080 },
@@ -43,6 +44,10 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
   shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
   idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },
+  drainDelay: { flag: ["--drain-delay", "2s"], text: "2s", value: 2000 },
+  closeSpread: { flag: ["--close-spread=1s"], text: "1s", value: 1000 },
+  maxSurge: { flag: ["--max-surge", "50%"], text: "50%", value: "50%" },
+  canaryTime: { flag: ["--canary-time", "0s"], text: "0s", value: 0 },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 
