@@ -14,6 +14,11 @@ const DESCRIBERS: Describers = {
     message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
     ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
+  "control-unavailable": ({ error, hint }) => ({
+    level: "warn",
+    message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,
+    detail: hint,
+  }),
   "instance-ready": (event) => ({
     level: "info",
     message: `Instance ${event.instance} listening at ${urlsOf(event)} (pid ${event.pid}, ready in ${describeDuration(event.startMs)})`,

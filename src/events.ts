@@ -40,7 +40,11 @@ export type ChoirEvent =
       readonly pid: number;
       /** Choir's. */
       readonly version: string;
+      /** The control socket's path; left away when there is none. */
+      readonly control?: string;
     }
+  /** The app runs without a control socket. */
+  | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({
       readonly event: "instance-ready";
       readonly url: string;

@@ -95,6 +95,17 @@ export const OPTIONS = {
       "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
       "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
   }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect. See [commands.md](commands.md).",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
