@@ -43,6 +43,12 @@ export interface InstanceBirth {
 /** Name of that environment variable. */
 export const BIRTH_VARIABLE = "CHOIR_INSTANCE";
 
+/**
+ * The flag of Node's that every instance has: where an inspector would listen, were it ever asked to. The supervisor asks an
+ * instance whose loop is blocked, right before it kills it.
+ */
+export const INSPECT_PORT_FLAG = "--inspect-port=127.0.0.1:0";
+
 /** An error on its way over IPC. */
 export interface SentError {
   readonly name: string;
@@ -67,7 +73,12 @@ export type ToSupervisor =
   /** It wants to end, by a signal of its own: it serves until it is told to drain. */
   | { readonly choir: "leaving" }
   /** Sent from time to time while it drains: what it still waits for. */
-  | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] };
+  | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
+  /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */
+  | { readonly choir: "heartbeat"; readonly statistics: Statistics; readonly openRequests?: readonly OpenRequest[] };
+
+/** Name of the global symbol under which an instance keeps a function that names its open requests, for the inspector. */
+export const OPEN_REQUESTS_SYMBOL = "choir.open-requests";
 
 /** What an instance tells of itself with every heartbeat. Totals are since its start. */
 export interface Statistics {
@@ -81,7 +92,7 @@ export interface Statistics {
   readonly heapLimit: number;
   /** CPU time since the last heartbeat, as a share of one core. */
   readonly cpu: number;
-  /** Delay of the event loop since the last heartbeat, milliseconds. */
+  /** Delay of the event loop since the last heartbeat, milliseconds; what is shorter than 50 ms is sampled. */
   readonly loopDelayMean: number;
   readonly loopDelayMax: number;
   /** Share of the time in which the loop was busy, 0 to 1. */

@@ -118,6 +118,19 @@ export class Connections {
       .map(({ method, url, startedAt }) => ({ method, path: pathOf(url), ageMs: Math.round(now - startedAt) }));
   }
 
+  /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, whatever is open. */
+  oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
+    const now = this.#clock.now();
+    const oldest: OpenRequest[] = [];
+    // A map keeps the order of insertion, which is that of age.
+    for (const { method, url, startedAt } of this.#open.values()) {
+      const ageMs = Math.round(now - startedAt);
+      if (oldest.length === most || ageMs < minAgeMs) break;
+      oldest.push({ method, path: pathOf(url), ageMs });
+    }
+    return oldest;
+  }
+
   /** Ends every connection at once, whatever is open on it. */
   destroyAll(): void {
     for (const socket of this.#connections.keys()) socket.destroy();

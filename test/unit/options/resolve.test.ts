@@ -43,6 +43,10 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
   shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
   idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },
+  unresponsiveTimeout: { flag: ["--unresponsive-timeout=5s"], text: "5s", value: 5000 },
+  maxRequests: { flag: ["--max-requests", "1000"], text: "1000", value: 1000 },
+  maxAge: { flag: ["--max-age=1d"], text: "1d", value: 86_400_000 },
+  maxMemory: { flag: ["--max-memory", "25%"], text: "25%", value: "25%" },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 

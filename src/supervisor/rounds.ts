@@ -1,0 +1,124 @@
+/**
+ * Once a second the supervisor looks at what its instances said of themselves: it kills who is unresponsive, with what blocked it in
+ * the log, and has replaced who reached a limit. Runs in the supervisor; the decisions are in liveness.ts and recycling.ts.
+ */
+import type { Clock } from "../clock.ts";
+import type { ChoirEvent } from "../events.ts";
+import type { Examination } from "./examine.ts";
+import type { Instance } from "./instance.ts";
+import { decideLiveness, type LivenessMemory, type Unresponsive } from "./liveness.ts";
+import { decideRecycling, NO_RECYCLING, type RecycleLimits, type Recycling } from "./recycling.ts";
+import { sampleThread, type ThreadSample, type ThreadState } from "./thread-state.ts";
+
+export interface RoundsSetup {
+  /** Every process that has not been seen to exit. */
+  readonly instances: () => Iterable<Instance>;
+  /** Looks into an instance that is about to be killed. */
+  readonly examine: (instance: Instance, state: ThreadState) => Promise<Examination>;
+  /** Has an instance replaced, and drained when its replacement is ready. */
+  readonly recycle: (instance: Instance, reason: Recycling["reason"]) => void;
+  /** Milliseconds of silence; 0 is for ever. */
+  readonly unresponsiveTimeout: number;
+  readonly limits: RecycleLimits;
+  readonly clock: Clock;
+  readonly emit: (event: ChoirEvent) => void;
+  /** Default: the kernel's view of the process. */
+  readonly sample?: (pid: number) => ThreadSample | undefined;
+}
+
+/** Milliseconds between two heartbeats, and two rounds: a second, or less where the timeout leaves no room for a late one. */
+export function heartbeatInterval(unresponsiveTimeout: number): number {
+  return unresponsiveTimeout === 0 ? 1000 : Math.min(1000, Math.max(100, Math.round(unresponsiveTimeout / 4)));
+}
+
+/** Begins the rounds; returns how to end them. */
+export function startRounds(setup: RoundsSetup): () => void {
+  const rounds = new Rounds(setup);
+  rounds.next();
+  return () => rounds.stop();
+}
+
+class Rounds {
+  readonly #setup: RoundsSetup;
+  readonly #period: number;
+  /** Those that are being looked into, and about to be killed. */
+  readonly #condemned = new Set<Instance>();
+  #liveness: LivenessMemory | undefined;
+  #recycling = NO_RECYCLING;
+  #stopped = false;
+
+  constructor(setup: RoundsSetup) {
+    this.#setup = setup;
+    this.#period = heartbeatInterval(setup.unresponsiveTimeout);
+  }
+
+  next(): void {
+    this.#setup.clock.after(this.#period, () => {
+      if (this.#stopped) return;
+      this.#checkLiveness();
+      this.#checkLimits();
+      this.next();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #checkLiveness(): void {
+    const { clock, instances, unresponsiveTimeout: timeout, sample = sampleThread } = this.#setup;
+    // Before it is ready an instance sends nothing: --start-timeout is for that.
+    const heard = [...instances()].filter(
+      (instance) => (instance.state === "ready" || instance.state === "draining") && instance.heardAt !== undefined,
+    );
+    const { memory, unresponsive } = decideLiveness(
+      this.#liveness,
+      { now: clock.now(), instances: heard.map(({ uid, pid, heardAt = 0 }) => ({ uid, pid, heardAt })) },
+      { timeout, period: this.#period, sample },
+    );
+    this.#liveness = memory;
+    for (const verdict of unresponsive) {
+      const instance = heard.find(({ uid }) => uid === verdict.uid);
+      if (instance !== undefined && !this.#condemned.has(instance)) void this.#end(instance, verdict);
+    }
+  }
+
+  async #end(instance: Instance, { silentMs, state }: Unresponsive): Promise<void> {
+    const { examine, emit, unresponsiveTimeout } = this.#setup;
+    this.#condemned.add(instance);
+    const { stack, missing, openRequests } = await examine(instance, state);
+    this.#condemned.delete(instance);
+    if (instance.state === "killing" || instance.state === "exited") return;
+    emit({
+      event: "instance-unresponsive",
+      ...placeOf(instance),
+      silentMs: Math.round(silentMs),
+      state,
+      stack,
+      missing,
+      // Without an answer of its own what it last said has to do.
+      openRequests: openRequests ?? instance.longRequests,
+    });
+    instance.kill(`its event loop is blocked for more than ${unresponsiveTimeout} ms (--unresponsive-timeout)`, "unresponsive");
+  }
+
+  #checkLimits(): void {
+    const { clock, instances, limits, emit, recycle } = this.#setup;
+    const live = [...instances()];
+    const { memory, recycling } = decideRecycling(
+      this.#recycling,
+      { now: clock.now(), instances: live },
+      { limits, random: () => clock.random() },
+    );
+    this.#recycling = memory;
+    const instance = live.find(({ uid }) => uid === recycling?.uid);
+    if (instance === undefined || recycling === undefined) return;
+    const { uid: _, ...rest } = recycling;
+    emit({ event: "instance-recycled", ...placeOf(instance), ...rest });
+    recycle(instance, recycling.reason);
+  }
+}
+
+function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
+  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
+}
