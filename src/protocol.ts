@@ -106,6 +106,41 @@ export interface OpenRequest {
   readonly ageMs: number;
 }
 
+const FIGURES: readonly (keyof Statistics)[] = [
+  "requests",
+  "inFlight",
+  "connections",
+  "rss",
+  "heapUsed",
+  "heapLimit",
+  "cpu",
+  "loopDelayMean",
+  "loopDelayMax",
+  "utilization",
+];
+
+/** Whether a value is a heartbeat's figures: the channel is the app's too, and nothing on it may end the supervisor. */
+export function isStatistics(value: unknown): value is Statistics {
+  return (
+    typeof value === "object" && value !== null && FIGURES.every((name) => Number.isFinite(Reflect.get(value, name)))
+  );
+}
+
+/** Whether a value is a list of requests; likewise. */
+export function isOpenRequests(value: unknown): value is readonly OpenRequest[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (item: unknown) =>
+        typeof item === "object" &&
+        item !== null &&
+        typeof Reflect.get(item, "method") === "string" &&
+        typeof Reflect.get(item, "path") === "string" &&
+        Number.isFinite(Reflect.get(item, "ageMs")),
+    )
+  );
+}
+
 /** Whether an IPC message is one of Choir's. */
 export function isControlMessage(message: unknown): message is { choir: string } {
   return typeof message === "object" && message !== null && typeof (message as { choir?: unknown }).choir === "string";

@@ -17,10 +17,7 @@ export interface Heartbeat {
 
 export interface HeartbeatSetup {
   readonly intervalMs: number;
-  readonly connections: Pick<
-    Connections,
-    "count" | "requests" | "totalRequests" | "openRequests" | "oldestRequests"
-  >;
+  readonly connections: Pick<Connections, "count" | "requests" | "totalRequests" | "openRequests" | "oldestRequests">;
   /** Sends a heartbeat, and calls `sent` when it has left the process. */
   readonly send: (beat: Heartbeat, sent: () => void) => void;
   readonly clock: Clock;
@@ -54,7 +51,9 @@ export function startHeartbeat(setup: HeartbeatSetup): void {
   clock.after(intervalMs, beat);
 }
 
-function countersOf(connections: HeartbeatSetup["connections"]): Pick<Statistics, "requests" | "inFlight" | "connections"> {
+function countersOf(
+  connections: HeartbeatSetup["connections"],
+): Pick<Statistics, "requests" | "inFlight" | "connections"> {
   return { requests: connections.totalRequests, inFlight: connections.requests, connections: connections.count };
 }
 

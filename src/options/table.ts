@@ -1,8 +1,9 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { HEALTH_OPTIONS } from "./health-options.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -19,6 +20,8 @@ export interface Kinds {
   memory: number | `${number}%`;
   /** An octal file mode, written `0660`. */
   mode: number;
+  /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
+  share: string;
   /** May be given several times. */
   list: readonly string[];
 }
@@ -175,49 +178,39 @@ export const OPTIONS = {
     default: 500,
     help: "How long idle keep-alive connections stay open after a stop was asked for",
   }),
-  /** 0 lets an instance be blocked for ever. */
-  unresponsiveTimeout: option({
+  /** For load balancers, which must see that it is not ready before it refuses. */
+  drainDelay: option({
     kind: "duration",
     group: "life",
     placeholder: "time",
-    default: 30 * SECOND,
-    help: "How long an instance's event loop may be blocked before it is killed and replaced; 0s is for ever",
-    more:
-      "The stack that blocks it and its open requests are in the log. Time in which the supervisor itself was held up does not count, " +
-      "and an instance that waits for a CPU or for the disk gets three times as long. Raise it, or set `0s`, to stop at a debugger's " +
-      "breakpoint for longer.",
+    default: 0,
+    help: "How long an instance goes on accepting after it was told to drain",
   }),
-  /** Each instance's own limit is up to 10 % above or below, so that they do not all reach it at once. */
-  maxRequests: option({
-    kind: "integer",
-    group: "life",
-    min: 1,
-    placeholder: "n",
-    default: undefined,
-    help: "Replace an instance once it has answered about this many requests",
-    more: "Looked at once a second. As with `--max-age`, each instance's own limit is up to 10 % above or below, and one is replaced at a time.",
-  }),
-  /** Each instance's own limit is up to 10 % above or below, so that they do not all reach it at once. */
-  maxAge: option({
+  closeSpread: option({
     kind: "duration",
     group: "life",
-    min: 1,
     placeholder: "time",
-    default: undefined,
-    help: "Replace an instance once it has been ready for about this long",
+    default: 10 * SECOND,
+    help: "Over how long a replaced instance closes its WebSockets",
   }),
-  /** Bytes, or a percentage of the memory there is, as `"25%"`. */
-  maxMemory: option({
-    kind: "memory",
+  /** An old instance drains only when its whole batch of newcomers has passed. */
+  maxSurge: option({
+    kind: "share",
     group: "life",
-    min: 1,
-    placeholder: "size|n%",
-    default: undefined,
-    help: "Replace an instance whose resident memory is above this, three seconds in a row",
-    more:
-      "A percentage is of the control group's memory limit, or of the machine's memory where there is none. An instance whose JavaScript " +
-      "heap is nearly full is replaced without this option too.",
+    placeholder: "n|n%",
+    default: "1",
+    help: "How many newcomers a rolling restart starts beside the old instances",
+    more: "With `100%` every old instance is kept until all newcomers are good, at twice the memory.",
   }),
+  /** The first newcomer of a rolling restart is a canary. */
+  canaryTime: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 3 * SECOND,
+    help: "How long the first newcomer of a rolling restart must stay ready before others follow",
+  }),
+  ...HEALTH_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -248,7 +241,10 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 export type TableOptions = Partial<ResolvedOptions>;
 
 /** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, "ready" | "shutdownTimeout" | "idleGrace"> & {
+export type InstanceOptions = Pick<
+  ResolvedOptions,
+  "ready" | "shutdownTimeout" | "idleGrace" | "drainDelay" | "closeSpread"
+> & {
   /** Milliseconds between two heartbeats. */
   readonly heartbeatInterval: number;
   /** A number here: the supervisor has resolved `auto`. */

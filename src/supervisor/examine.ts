@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../clock.ts";
-import { OPEN_REQUESTS_SYMBOL, type OpenRequest } from "../protocol.ts";
+import { isOpenRequests, OPEN_REQUESTS_SYMBOL, type OpenRequest } from "../protocol.ts";
 import { connectInspector, type InspectorMessage } from "./inspector-socket.ts";
 import type { ThreadState } from "./thread-state.ts";
 
@@ -32,10 +32,14 @@ const MOST_FRAMES = 50;
 
 const LISTENING = /Debugger listening on (ws:\/\/127\.0\.0\.1:\d+\/[\w-]+)$/;
 /** What Node prints of its inspector; nobody asked for it. */
-const CHATTER = /^(?:Debugger listening on |For help, see: https:\/\/nodejs\.org\/|Debugger attached\.$|Debugger ending on )/;
+const CHATTER =
+  /^(?:Debugger listening on |For help, see: https:\/\/nodejs\.org\/|Debugger attached\.$|Debugger ending on )/;
 
 /** Takes the stack of a process that is about to be killed: its inspector stays open, for local users, until then. */
-export async function examine(patient: Patient, { state, clock }: { state: ThreadState; clock: Clock }): Promise<Examination> {
+export async function examine(
+  patient: Patient,
+  { state, clock }: { state: ThreadState; clock: Clock },
+): Promise<Examination> {
   if (state === "stopped") return { stack: [], missing: "the process was stopped by a signal (SIGSTOP) or a debugger" };
   const abort = new AbortController();
   const deadline = clock.after(EXAMINATION_MS, () => abort.abort());
@@ -66,13 +70,6 @@ function inspectorUrl(patient: Patient): Promise<string> {
   });
 }
 
-interface CallFrame {
-  readonly callFrameId: string;
-  readonly functionName: string;
-  readonly url: string;
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
-}
-
 /** Pauses the program where it is, and asks there for its open requests; the stack alone is worth it, should that take too long. */
 async function takeStack(url: string, signal: AbortSignal): Promise<Examination> {
   const pause = new Pause();
@@ -82,7 +79,7 @@ async function takeStack(url: string, signal: AbortSignal): Promise<Examination>
     inspector.send("Debugger.pause");
     const [innermost, ...outer] = await Promise.race([pause.frames, abortion(signal)]);
     if (innermost === undefined) throw new Error("A pause without frames");
-    const stack = [innermost, ...outer].slice(0, MOST_FRAMES).map(describeFrame);
+    const stack = [innermost, ...outer].slice(0, MOST_FRAMES).map((frame) => describeFrame(frame, pause.urls));
     const id = inspector.send("Debugger.evaluateOnCallFrame", {
       callFrameId: innermost.callFrameId,
       expression: `globalThis[Symbol.for(${JSON.stringify(OPEN_REQUESTS_SYMBOL)})]?.()`,
@@ -90,7 +87,7 @@ async function takeStack(url: string, signal: AbortSignal): Promise<Examination>
       silent: true,
     });
     const openRequests = await Promise.race([pause.value(id), abortion(signal)]).catch(() => undefined);
-    return Array.isArray(openRequests) ? { stack, openRequests } : { stack };
+    return isOpenRequests(openRequests) ? { stack, openRequests } : { stack };
   } finally {
     inspector.close();
   }
@@ -99,6 +96,8 @@ async function takeStack(url: string, signal: AbortSignal): Promise<Examination>
 /** What the inspector says of a pause: where the program is, and the value of the one question that follows. */
 class Pause {
   readonly frames: Promise<readonly CallFrame[]>;
+  /** Where the scripts that frames name come from: the inspector tells of each as soon as it is enabled. */
+  readonly urls = new Map<string, string>();
   #paused: (frames: readonly CallFrame[]) => void = () => {};
   #answered: (message: InspectorMessage) => void = () => {};
 
@@ -109,7 +108,10 @@ class Pause {
   }
 
   hear(message: InspectorMessage): void {
-    if (message.method === "Debugger.paused") {
+    if (message.method === "Debugger.scriptParsed") {
+      const { scriptId, url } = message.params as { scriptId: string; url: string };
+      this.urls.set(scriptId, url);
+    } else if (message.method === "Debugger.paused") {
       this.#paused((message.params as { callFrames: readonly CallFrame[] }).callFrames);
     }
     this.#answered(message);
@@ -127,12 +129,11 @@ class Pause {
 interface CallFrame {
   readonly callFrameId: string;
   readonly functionName: string;
-  readonly url: string;
-  readonly location: { readonly lineNumber: number; readonly columnNumber?: number };
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number };
 }
 
-function describeFrame({ functionName, url, location }: CallFrame): string {
-  const place = `${pathOf(url)}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+function describeFrame({ functionName, location }: CallFrame, urls: ReadonlyMap<string, string>): string {
+  const place = `${pathOf(urls.get(location.scriptId) ?? "unknown script")}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
   return functionName === "" ? `at ${place}` : `at ${functionName} (${place})`;
 }
 
@@ -147,7 +148,7 @@ function pathOf(url: string): string {
 function whyMissing(state: ThreadState): string {
   switch (state) {
     case "sleeping":
-      return "the process sleeps in a system call, as execSync or Atomics.wait do, and its inspector did not answer";
+      return "the process sleeps in a system call, as in execSync, and its inspector did not answer";
     case "waiting":
       return "the process waits for a device, most likely the disk, and its inspector did not answer";
     case "running":

@@ -8,9 +8,11 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { ResolvedOptions } from "../options/table.ts";
+import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
+import { memoryLimit } from "./memory.ts";
+import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -51,18 +53,16 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: {
-      ready: options.ready,
-      shutdownTimeout: options.shutdownTimeout,
-      idleGrace: options.idleGrace,
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    },
+    instanceOptions: instanceOptionsOf(options),
     logs,
     broker: new Broker({ clock }),
     clock,
     emit,
   });
-  const supervisor = new Supervisor({ instances, respawn: options.respawn, urls }, { launcher, clock, emit });
+  const supervisor = new Supervisor(
+    { ...options, name: setup.name, version: setup.version, instances, urls },
+    { launcher, clock, emit },
+  );
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
     stray: (error) => emit({ event: "stray-error", ...error }),
@@ -74,7 +74,37 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
   supervisor.start();
+  const endRounds = startRounds({
+    supervisor,
+    examiner: launcher,
+    unresponsiveTimeout: options.unresponsiveTimeout,
+    limits: { requests: options.maxRequests, age: options.maxAge, memory: memoryLimit(options.maxMemory) },
+    clock,
+    emit,
+  });
   const outcome = await supervisor.finished;
+  endRounds();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function instanceOptionsOf({
+  ready,
+  shutdownTimeout,
+  idleGrace,
+  drainDelay,
+  closeSpread,
+  backlog,
+  unresponsiveTimeout,
+}: ResolvedOptions): InstanceOptions {
+  const resolved = backlog === "auto" ? systemBacklog() : backlog;
+  return {
+    ready,
+    shutdownTimeout,
+    idleGrace,
+    drainDelay,
+    closeSpread,
+    backlog: resolved,
+    heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
+  };
 }

@@ -17,7 +17,10 @@ export function countOomKills(read: ReadText = readText): number | undefined {
 }
 
 /** The value of --max-memory in bytes. */
-export function memoryLimit(value: ResolvedOptions["maxMemory"], available: number = availableMemory()): number | undefined {
+export function memoryLimit(
+  value: ResolvedOptions["maxMemory"],
+  available: number = availableMemory(),
+): number | undefined {
   return typeof value === "string" ? Math.round((Number.parseFloat(value) / 100) * available) : value;
 }
 

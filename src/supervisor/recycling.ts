@@ -2,7 +2,7 @@
  * Decides which instance is to be replaced before it does harm: by requests answered, age, memory, or a nearly full JavaScript heap.
  * One at a time over the whole app. Pure; runs in the supervisor.
  */
-import type { RecycleReason } from "../events.ts";
+import type { ExitReason, RecycleReason } from "../events.ts";
 import type { Statistics } from "../protocol.ts";
 import type { InstanceState } from "./states.ts";
 
@@ -23,7 +23,7 @@ export interface Recyclable {
   /** Milliseconds since it got ready. */
   readonly readyFor: number | undefined;
   /** When its last heartbeat came, and what it said. */
-  readonly heardAt: number;
+  readonly heardAt: number | undefined;
   readonly statistics: Statistics | null;
 }
 
@@ -31,7 +31,7 @@ export interface Recyclable {
 interface Record {
   /** Spreads its limits: two instances of one age and load must not reach them together. */
   readonly spread: number;
-  readonly heardAt: number;
+  readonly heardAt: number | undefined;
   /** Heartbeats in a row in which it was over. */
   readonly overMemory: number;
   readonly overHeap: number;
@@ -71,7 +71,10 @@ export function decideRecycling(
   { limits, random }: { limits: RecycleLimits; random: () => number },
 ): { memory: RecyclingMemory; recycling: Recycling | undefined } {
   const records = new Map(
-    instances.map((instance) => [instance.uid, remember(memory.records.get(instance.uid), instance, { limits, random })]),
+    instances.map((instance) => [
+      instance.uid,
+      remember(memory.records.get(instance.uid), instance, { limits, random }),
+    ]),
   );
   // While one starts or drains there are more processes than wanted already, and perhaps fewer that are ready.
   const isQuiet = instances.every(({ state, isLeaving }) => state === "ready" && !isLeaving);
@@ -87,7 +90,12 @@ function remember(
   { heardAt, statistics }: Recyclable,
   { limits, random }: { limits: RecycleLimits; random: () => number },
 ): Record {
-  const record = before ?? { spread: 1 - SPREAD + 2 * SPREAD * random(), heardAt: -1, overMemory: 0, overHeap: 0 };
+  const record = before ?? {
+    spread: 1 - SPREAD + 2 * SPREAD * random(),
+    heardAt: undefined,
+    overMemory: 0,
+    overHeap: 0,
+  };
   if (statistics === null || heardAt === record.heardAt) return record;
   const isOver = limits.memory !== undefined && statistics.rss > limits.memory;
   const isFull = statistics.heapUsed > HEAP_SHARE * statistics.heapLimit;
@@ -111,7 +119,8 @@ function reasonsOf(
   };
   if (record.overHeap >= SAMPLES) check("heap", statistics.heapUsed, HEAP_SHARE * statistics.heapLimit);
   if (record.overMemory >= SAMPLES && limits.memory !== undefined) check("max-memory", statistics.rss, limits.memory);
-  if (limits.requests !== undefined) check("max-requests", statistics.requests, Math.ceil(limits.requests * record.spread));
+  if (limits.requests !== undefined)
+    check("max-requests", statistics.requests, Math.ceil(limits.requests * record.spread));
   if (limits.age !== undefined) check("max-age", readyFor, Math.round(limits.age * record.spread));
   return reached;
 }
@@ -123,6 +132,11 @@ function byUrgency(a: Recycling, b: Recycling): number {
 }
 
 const URGENCY: readonly RecycleReason[] = ["heap", "max-memory", "max-requests", "max-age"];
+
+/** Whether an instance that goes for this reason did so at a limit, and not for a fault. */
+export function isRecycling(reason: ExitReason): boolean {
+  return URGENCY.some((known) => known === reason);
+}
 
 function isOfMemory(reason: RecycleReason): boolean {
   return reason === "heap" || reason === "max-memory";

@@ -4,19 +4,16 @@
  */
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
-import type { Examination } from "./examine.ts";
-import type { Instance } from "./instance.ts";
+import { type Instance, placeOf } from "./instance.ts";
+import type { Examiner } from "./launcher.ts";
 import { decideLiveness, type LivenessMemory, type Unresponsive } from "./liveness.ts";
-import { decideRecycling, NO_RECYCLING, type RecycleLimits, type Recycling } from "./recycling.ts";
-import { sampleThread, type ThreadSample, type ThreadState } from "./thread-state.ts";
+import { decideRecycling, NO_RECYCLING, type RecycleLimits } from "./recycling.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { sampleThread, type ThreadSample } from "./thread-state.ts";
 
 export interface RoundsSetup {
-  /** Every process that has not been seen to exit. */
-  readonly instances: () => Iterable<Instance>;
-  /** Looks into an instance that is about to be killed. */
-  readonly examine: (instance: Instance, state: ThreadState) => Promise<Examination>;
-  /** Has an instance replaced, and drained when its replacement is ready. */
-  readonly recycle: (instance: Instance, reason: Recycling["reason"]) => void;
+  readonly supervisor: Pick<Supervisor, "live" | "isSettled" | "replace">;
+  readonly examiner: Examiner;
   /** Milliseconds of silence; 0 is for ever. */
   readonly unresponsiveTimeout: number;
   readonly limits: RecycleLimits;
@@ -66,9 +63,9 @@ class Rounds {
   }
 
   #checkLiveness(): void {
-    const { clock, instances, unresponsiveTimeout: timeout, sample = sampleThread } = this.#setup;
+    const { clock, supervisor, unresponsiveTimeout: timeout, sample = sampleThread } = this.#setup;
     // Before it is ready an instance sends nothing: --start-timeout is for that.
-    const heard = [...instances()].filter(
+    const heard = supervisor.live.filter(
       (instance) => (instance.state === "ready" || instance.state === "draining") && instance.heardAt !== undefined,
     );
     const { memory, unresponsive } = decideLiveness(
@@ -84,9 +81,9 @@ class Rounds {
   }
 
   async #end(instance: Instance, { silentMs, state }: Unresponsive): Promise<void> {
-    const { examine, emit, unresponsiveTimeout } = this.#setup;
+    const { examiner, emit, unresponsiveTimeout } = this.#setup;
     this.#condemned.add(instance);
-    const { stack, missing, openRequests } = await examine(instance, state);
+    const { stack, missing, openRequests } = await examiner.examine(instance, state);
     this.#condemned.delete(instance);
     if (instance.state === "killing" || instance.state === "exited") return;
     emit({
@@ -99,12 +96,17 @@ class Rounds {
       // Without an answer of its own what it last said has to do.
       openRequests: openRequests ?? instance.longRequests,
     });
-    instance.kill(`its event loop is blocked for more than ${unresponsiveTimeout} ms (--unresponsive-timeout)`, "unresponsive");
+    instance.kill(
+      `its event loop is blocked for more than ${unresponsiveTimeout} ms (--unresponsive-timeout)`,
+      "unresponsive",
+    );
   }
 
   #checkLimits(): void {
-    const { clock, instances, limits, emit, recycle } = this.#setup;
-    const live = [...instances()];
+    const { clock, supervisor, limits, emit } = this.#setup;
+    // A rolling restart replaces them all, and has its own order.
+    if (!supervisor.isSettled) return;
+    const { live } = supervisor;
     const { memory, recycling } = decideRecycling(
       this.#recycling,
       { now: clock.now(), instances: live },
@@ -115,10 +117,6 @@ class Rounds {
     if (instance === undefined || recycling === undefined) return;
     const { uid: _, ...rest } = recycling;
     emit({ event: "instance-recycled", ...placeOf(instance), ...rest });
-    recycle(instance, recycling.reason);
+    supervisor.replace(instance, recycling.reason);
   }
-}
-
-function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
-  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
 }
