@@ -32,7 +32,7 @@ const DESCRIBERS: Describers = {
   }),
   "instance-recycled": (event) => ({
     level: event.early ? "warn" : "info",
-    message: `${subject(event)} ${describeLimit(event)}: it drains as soon as its replacement is ready`,
+    message: `${subject(event)} ${LIMITS[event.reason](event)}: it drains as soon as its replacement is ready`,
     ...(event.early && { detail: EARLY_ADVICE }),
   }),
   "instance-unresponsive": describeUnresponsive,
@@ -192,18 +192,17 @@ const EARLY_ADVICE =
   "It has hardly begun: the limit seems to be little more than the app needs, and would have it replaced again and again. " +
   "For the next minute no instance is replaced for its memory; raise the limit";
 
-function describeLimit({ reason, value, limit }: Event<"instance-recycled">): string {
-  switch (reason) {
-    case "max-requests":
-      return `has answered ${count(value, "request")} (--max-requests, here ${limit.toLocaleString("en-US")})`;
-    case "max-age":
-      return `has been ready for ${describeDuration(value)} (--max-age, here ${describeDuration(limit)})`;
-    case "max-memory":
-      return `uses ${describeBytes(value)} of memory (--max-memory is ${describeBytes(limit)})`;
-    case "heap":
-      return `uses ${describeBytes(value)} of JavaScript heap, and V8 gives up a little above ${describeBytes(limit)} (--max-old-space-size)`;
-  }
-}
+type Limited = Event<"instance-recycled">;
+
+const LIMITS: Readonly<Record<RecycleReason, (event: Limited) => string>> = {
+  "max-requests": ({ value, limit }) =>
+    `has answered ${count(value, "request")} (--max-requests, here ${limit.toLocaleString("en-US")})`,
+  "max-age": ({ value, limit }) =>
+    `has been ready for ${describeDuration(value)} (--max-age, here ${describeDuration(limit)})`,
+  "max-memory": ({ value, limit }) => `uses ${describeBytes(value)} of memory (--max-memory ${describeBytes(limit)})`,
+  heap: ({ value, limit }) =>
+    `uses ${describeBytes(value)} of JavaScript heap, of ${describeBytes(limit)} at which V8 ends it (--max-old-space-size)`,
+};
 
 function describeBytes(bytes: number): string {
   return `${Math.round(bytes / 1e6).toLocaleString("en-US")} MB`;

@@ -96,7 +96,6 @@ class Drain implements ConnectionWatcher {
       if (connection.session !== undefined) this.session(connection);
       if (connection.upgrade !== undefined) webSockets.push(connection);
     }
-    for (const [connection, response] of this.#connections.responses()) this.#http1.get(connection)?.take(response);
     webSockets.forEach((connection, n) => this.#closeWebSocket(connection, n / webSockets.length));
     this.#options.clock.after(this.#idleMs, () => {
       this.#handshakesOver = true;
@@ -109,11 +108,11 @@ class Drain implements ConnectionWatcher {
     if (connection.session !== undefined || connection.upgrade !== undefined) return;
     const drain = new Http1Drain(connection, { idleMs: this.#idleMs, clock: this.#options.clock });
     this.#http1.set(connection, drain);
-    if (connection.open === 0) drain.idle();
+    for (const { answer } of connection.open) if ("req" in answer) drain.take(answer);
+    if (connection.open.length === 0) drain.idle();
   }
 
   session(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     const { clock, idleGraceMs, mode } = this.#options;
     const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
     if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
@@ -132,16 +131,14 @@ class Drain implements ConnectionWatcher {
   }
 
   upgraded(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     this.#closeWebSocket(connection, this.#options.clock.random());
   }
 
   idle(connection: Connection): void {
-    if (connection.upgrade === undefined) this.#http1.get(connection)?.idle();
+    this.#http1.get(connection)?.idle();
   }
 
-  disconnected(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
+  disconnected(): void {
     if (this.#handshakesOver) this.#connections.destroyHandshakes();
   }
 

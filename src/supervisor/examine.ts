@@ -40,14 +40,14 @@ export async function examine(
   patient: Patient,
   { state, clock }: { state: ThreadState; clock: Clock },
 ): Promise<Examination> {
-  if (state === "stopped") return { stack: [], missing: "the process was stopped by a signal (SIGSTOP) or a debugger" };
+  if (state === "stopped") return { stack: [], missing: MISSING[state] };
   const abort = new AbortController();
   const deadline = clock.after(EXAMINATION_MS, () => abort.abort());
   try {
     const url = await Promise.race([inspectorUrl(patient), abortion(abort.signal)]);
     return await takeStack(url, abort.signal);
   } catch {
-    return { stack: [], missing: whyMissing(state) };
+    return { stack: [], missing: MISSING[state] };
   } finally {
     deadline.cancel();
   }
@@ -145,15 +145,10 @@ function pathOf(url: string): string {
   }
 }
 
-function whyMissing(state: ThreadState): string {
-  switch (state) {
-    case "sleeping":
-      return "the process sleeps in a system call, as in execSync, and its inspector did not answer";
-    case "waiting":
-      return "the process waits for a device, most likely the disk, and its inspector did not answer";
-    case "running":
-    case "stopped":
-    case "unknown":
-      return "its inspector did not answer: it is in native code, or handles SIGUSR1 itself";
-  }
-}
+const MISSING: Readonly<Record<ThreadState, string>> = {
+  stopped: "the process was stopped, by a signal (SIGSTOP) or a debugger",
+  sleeping: "the process sleeps in a system call, as in execSync, and its inspector did not answer",
+  waiting: "the process waits for a device, most likely the disk, and its inspector did not answer",
+  running: "its inspector did not answer: it is in native code, or handles SIGUSR1 itself",
+  unknown: "its inspector did not answer: it is in native code, or handles SIGUSR1 itself",
+};

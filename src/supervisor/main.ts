@@ -8,10 +8,9 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
+import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
-import { memoryLimit } from "./memory.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
@@ -53,7 +52,7 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptionsOf(options),
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -74,37 +73,15 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
   supervisor.start();
-  const endRounds = startRounds({
-    supervisor,
-    examiner: launcher,
-    unresponsiveTimeout: options.unresponsiveTimeout,
-    limits: { requests: options.maxRequests, age: options.maxAge, memory: memoryLimit(options.maxMemory) },
-    clock,
-    emit,
-  });
-  const outcome = await supervisor.finished;
-  endRounds();
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-function instanceOptionsOf({
-  ready,
-  shutdownTimeout,
-  idleGrace,
-  drainDelay,
-  closeSpread,
-  backlog,
-  unresponsiveTimeout,
-}: ResolvedOptions): InstanceOptions {
-  const resolved = backlog === "auto" ? systemBacklog() : backlog;
+function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
   return {
-    ready,
-    shutdownTimeout,
-    idleGrace,
-    drainDelay,
-    closeSpread,
-    backlog: resolved,
+    backlog: backlog === "auto" ? systemBacklog() : backlog,
     heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
   };
 }

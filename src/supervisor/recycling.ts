@@ -117,7 +117,14 @@ function reasonsOf(
   const check = (reason: RecycleReason, value: number, limit: number): void => {
     if (value >= limit) reached.push({ uid, reason, value, limit, early: isOfMemory(reason) && readyFor < EARLY_MS });
   };
-  if (record.overHeap >= SAMPLES) check("heap", statistics.heapUsed, HEAP_SHARE * statistics.heapLimit);
+  if (record.overHeap >= SAMPLES)
+    reached.push({
+      uid,
+      reason: "heap",
+      value: statistics.heapUsed,
+      limit: statistics.heapLimit,
+      early: readyFor < EARLY_MS,
+    });
   if (record.overMemory >= SAMPLES && limits.memory !== undefined) check("max-memory", statistics.rss, limits.memory);
   if (limits.requests !== undefined)
     check("max-requests", statistics.requests, Math.ceil(limits.requests * record.spread));

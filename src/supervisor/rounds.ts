@@ -4,24 +4,26 @@
  */
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
+import type { ResolvedOptions } from "../options/table.ts";
 import { type Instance, placeOf } from "./instance.ts";
 import type { Examiner } from "./launcher.ts";
 import { decideLiveness, type LivenessMemory, type Unresponsive } from "./liveness.ts";
+import { memoryLimit } from "./memory.ts";
 import { decideRecycling, NO_RECYCLING, type RecycleLimits } from "./recycling.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { sampleThread, type ThreadSample } from "./thread-state.ts";
 
-export interface RoundsSetup {
-  readonly supervisor: Pick<Supervisor, "live" | "isSettled" | "replace">;
+export interface RoundsContext {
   readonly examiner: Examiner;
-  /** Milliseconds of silence; 0 is for ever. */
-  readonly unresponsiveTimeout: number;
-  readonly limits: RecycleLimits;
+  readonly options: Pick<ResolvedOptions, "unresponsiveTimeout" | "maxRequests" | "maxAge" | "maxMemory">;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
   /** Default: the kernel's view of the process. */
   readonly sample?: (pid: number) => ThreadSample | undefined;
 }
+
+/** What the rounds need of the supervisor. */
+export type Watched = Pick<Supervisor, "live" | "isSettled" | "replace">;
 
 /** Milliseconds between two heartbeats, and two rounds: a second, or less where the timeout leaves no room for a late one. */
 export function heartbeatInterval(unresponsiveTimeout: number): number {
@@ -29,28 +31,33 @@ export function heartbeatInterval(unresponsiveTimeout: number): number {
 }
 
 /** Begins the rounds; returns how to end them. */
-export function startRounds(setup: RoundsSetup): () => void {
-  const rounds = new Rounds(setup);
+export function startRounds(supervisor: Watched, context: RoundsContext): () => void {
+  const rounds = new Rounds(supervisor, context);
   rounds.next();
   return () => rounds.stop();
 }
 
 class Rounds {
-  readonly #setup: RoundsSetup;
+  readonly #supervisor: Watched;
+  readonly #context: RoundsContext;
   readonly #period: number;
+  readonly #limits: RecycleLimits;
   /** Those that are being looked into, and about to be killed. */
   readonly #condemned = new Set<Instance>();
   #liveness: LivenessMemory | undefined;
   #recycling = NO_RECYCLING;
   #stopped = false;
 
-  constructor(setup: RoundsSetup) {
-    this.#setup = setup;
-    this.#period = heartbeatInterval(setup.unresponsiveTimeout);
+  constructor(supervisor: Watched, context: RoundsContext) {
+    this.#supervisor = supervisor;
+    this.#context = context;
+    const { unresponsiveTimeout, maxRequests, maxAge, maxMemory } = context.options;
+    this.#period = heartbeatInterval(unresponsiveTimeout);
+    this.#limits = { requests: maxRequests, age: maxAge, memory: memoryLimit(maxMemory) };
   }
 
   next(): void {
-    this.#setup.clock.after(this.#period, () => {
+    this.#context.clock.after(this.#period, () => {
       if (this.#stopped) return;
       this.#checkLiveness();
       this.#checkLimits();
@@ -63,15 +70,15 @@ class Rounds {
   }
 
   #checkLiveness(): void {
-    const { clock, supervisor, unresponsiveTimeout: timeout, sample = sampleThread } = this.#setup;
+    const { clock, options, sample = sampleThread } = this.#context;
     // Before it is ready an instance sends nothing: --start-timeout is for that.
-    const heard = supervisor.live.filter(
+    const heard = this.#supervisor.live.filter(
       (instance) => (instance.state === "ready" || instance.state === "draining") && instance.heardAt !== undefined,
     );
     const { memory, unresponsive } = decideLiveness(
       this.#liveness,
       { now: clock.now(), instances: heard.map(({ uid, pid, heardAt = 0 }) => ({ uid, pid, heardAt })) },
-      { timeout, period: this.#period, sample },
+      { timeout: options.unresponsiveTimeout, period: this.#period, sample },
     );
     this.#liveness = memory;
     for (const verdict of unresponsive) {
@@ -81,7 +88,7 @@ class Rounds {
   }
 
   async #end(instance: Instance, { silentMs, state }: Unresponsive): Promise<void> {
-    const { examiner, emit, unresponsiveTimeout } = this.#setup;
+    const { examiner, emit, options } = this.#context;
     this.#condemned.add(instance);
     const { stack, missing, openRequests } = await examiner.examine(instance, state);
     this.#condemned.delete(instance);
@@ -97,26 +104,26 @@ class Rounds {
       openRequests: openRequests ?? instance.longRequests,
     });
     instance.kill(
-      `its event loop is blocked for more than ${unresponsiveTimeout} ms (--unresponsive-timeout)`,
+      `its event loop is blocked for more than ${options.unresponsiveTimeout} ms (--unresponsive-timeout)`,
       "unresponsive",
     );
   }
 
   #checkLimits(): void {
-    const { clock, supervisor, limits, emit } = this.#setup;
+    const { clock, emit } = this.#context;
     // A rolling restart replaces them all, and has its own order.
-    if (!supervisor.isSettled) return;
-    const { live } = supervisor;
+    if (!this.#supervisor.isSettled) return;
+    const { live } = this.#supervisor;
     const { memory, recycling } = decideRecycling(
       this.#recycling,
       { now: clock.now(), instances: live },
-      { limits, random: () => clock.random() },
+      { limits: this.#limits, random: () => clock.random() },
     );
     this.#recycling = memory;
     const instance = live.find(({ uid }) => uid === recycling?.uid);
     if (instance === undefined || recycling === undefined) return;
     const { uid: _, ...rest } = recycling;
     emit({ event: "instance-recycled", ...placeOf(instance), ...rest });
-    supervisor.replace(instance, recycling.reason);
+    this.#supervisor.replace(instance, recycling.reason);
   }
 }
