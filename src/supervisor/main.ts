@@ -10,9 +10,10 @@ import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
-import { instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
+import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -66,9 +67,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptionsOf(options, {
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    }),
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -89,7 +88,15 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   supervisor.start();
-  const outcome = await supervisor.finished;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
+  return {
+    backlog: backlog === "auto" ? systemBacklog() : backlog,
+    heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
+  };
 }
