@@ -71,11 +71,9 @@ export async function answers(load: Load, more: number, client?: string): Promis
   await until(() => load.journal.total(client) >= enough, `${more} answers`, 30_000);
 }
 
-/** The instances that take requests, by the runner's own words. */
+/** The instances that take requests, by the runner's own words: of each slot the newest that got ready, unless it has ended. */
 export function readyPids(runner: Running): number[] {
   const gone = new Set(runner.events("instance-exited").map((line) => line.pid));
-  return runner
-    .events("instance-ready")
-    .map((line) => line.pid!)
-    .filter((pid) => !gone.has(pid));
+  const newest = new Map(runner.events("instance-ready").map((line) => [line.instance, line.pid!]));
+  return [...newest.values()].filter((pid) => !gone.has(pid));
 }
