@@ -45,6 +45,15 @@ const DESCRIBERS: Describers = {
     level: "fatal",
     message: "Every instance has ended and --no-respawn forbids to start new ones: stopping",
   }),
+  "restart-started": ({ generation, by }) => ({
+    level: "info",
+    message: `Rolling restart on ${by}: starting generation ${generation}`,
+  }),
+  "restart-finished": describeRestart,
+  scaled: ({ instances, was, by }) => ({
+    level: "info",
+    message: `Scaling from ${was} to ${count(instances, "instance")} on ${by}`,
+  }),
   stopping: ({ by }) => ({ level: "info", message: `Stopping on ${by}: instances finish their open requests` }),
   "stop-forced": ({ by }) => ({
     level: "warn",
@@ -85,6 +94,27 @@ export function describeDuration(ms: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 1440) return two(Math.floor(minutes / 60), "h", minutes % 60, "min");
   return two(Math.floor(minutes / 1440), "d", Math.floor((minutes % 1440) / 60), "h");
+}
+
+function describeRestart({
+  outcome,
+  generation,
+  durationMs,
+  error,
+  lastWords,
+}: Event<"restart-finished">): Description {
+  const took = describeDuration(durationMs);
+  const endings: Readonly<Record<typeof outcome, readonly [LevelName, string]>> = {
+    done: ["info", `Rolling restart done after ${took}: all instances are of generation ${generation}`],
+    failed: ["error", `Rolling restart taken back after ${took}, the old generation serves: ${error}`],
+    mixed: [
+      "error",
+      `Rolling restart failed after ${took}, and the old code could not be started again everywhere: ${error}`,
+    ],
+    stopped: ["warn", `Rolling restart given up after ${took}: the supervisor stops`],
+  };
+  const [level, message] = endings[outcome];
+  return { level, message, ...(lastWords !== undefined && { detail: lastWords.join("\n") }) };
 }
 
 function describeExit(event: Event<"instance-exited">): Description {

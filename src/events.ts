@@ -74,6 +74,17 @@ export type ChoirEvent =
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   | { readonly event: "all-crashed" }
+  | { readonly event: "restart-started"; readonly generation: number; readonly by: string }
+  | {
+      readonly event: "restart-finished";
+      readonly generation: number;
+      /** As in RestartResult of supervisor/snapshot.ts. */
+      readonly outcome: "done" | "failed" | "mixed" | "stopped";
+      readonly durationMs: number;
+      readonly error?: string;
+      readonly lastWords?: readonly string[];
+    }
+  | { readonly event: "scaled"; readonly instances: number; readonly was: number; readonly by: string }
   | { readonly event: "stopping"; readonly by: string }
   | { readonly event: "stop-forced"; readonly by: string }
   | { readonly event: "stopped"; readonly code: number }

@@ -80,7 +80,7 @@ function listenError(error: unknown, listeners: readonly InheritedListener[]): u
 }
 
 async function drain(role: InstanceRole, serving: Serving, reason: DrainReason): Promise<void> {
-  const { shutdownTimeout, idleGrace } = role.birth.options;
+  const { shutdownTimeout, idleGrace, drainDelay, closeSpread } = role.birth.options;
   // Shortly before the supervisor kills: what is still open then is what its log is going to name.
   const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
     role.lifecycle.reportOpen(serving.connections.openRequests());
@@ -90,8 +90,8 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
     keepAliveTimeoutMs: serving.prepared.server.keepAliveTimeout,
-    drainDelayMs: 0,
-    closeSpreadMs: 10_000,
+    drainDelayMs: drainDelay,
+    closeSpreadMs: closeSpread,
     clock: systemClock,
   });
   report.cancel();

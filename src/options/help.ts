@@ -131,5 +131,5 @@ const NOTES: readonly string[] = [
   "Every option can be set in the environment as well: CHOIR_ and its name, as CHOIR_START_TIMEOUT=90s for --start-timeout 90s or CHOIR_RESPAWN=no for --no-respawn.",
   "A flag wins over the environment, and that over what the program itself sets.",
   "A <time> has a unit: 500ms, 10s, 5m, 2h, 1d.",
-  "SIGTERM and Ctrl-C let the requests in flight finish, then end the program; a second one, more than a second later, ends it at once.",
+  "SIGTERM and Ctrl-C let the requests in flight finish, then end the program; a second one, more than a second later, ends it at once. SIGHUP restarts the instances one after the other, with new code, where no terminal is attached; SIGTTIN and SIGTTOU start one more and end one.",
 ];

@@ -17,6 +17,8 @@ export interface Kinds {
   count: number | "auto";
   /** An octal file mode, written `0660`. */
   mode: number;
+  /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
+  share: string;
   /** May be given several times. */
   list: readonly string[];
 }
@@ -173,6 +175,38 @@ export const OPTIONS = {
     default: 500,
     help: "How long idle keep-alive connections stay open after a stop was asked for",
   }),
+  /** For load balancers, which must see that it is not ready before it refuses. */
+  drainDelay: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 0,
+    help: "How long an instance goes on accepting after it was told to drain",
+  }),
+  closeSpread: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 10 * SECOND,
+    help: "Over how long a replaced instance closes its WebSockets",
+  }),
+  /** An old instance drains only when its whole batch of newcomers has passed. */
+  maxSurge: option({
+    kind: "share",
+    group: "life",
+    placeholder: "n|n%",
+    default: "1",
+    help: "How many newcomers a rolling restart starts beside the old instances",
+    more: "With `100%` every old instance is kept until all newcomers are good, at twice the memory.",
+  }),
+  /** The first newcomer of a rolling restart is a canary. */
+  canaryTime: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 3 * SECOND,
+    help: "How long the first newcomer of a rolling restart must stay ready before others follow",
+  }),
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -203,7 +237,10 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 export type TableOptions = Partial<ResolvedOptions>;
 
 /** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, "ready" | "shutdownTimeout" | "idleGrace"> & {
+export type InstanceOptions = Pick<
+  ResolvedOptions,
+  "ready" | "shutdownTimeout" | "idleGrace" | "drainDelay" | "closeSpread"
+> & {
   /** A number here: the supervisor has resolved `auto`. */
   readonly backlog: number;
 };

@@ -67,6 +67,7 @@ const RULES: Record<Kind, KindRules> = {
     check: checkMode,
     format: (value) => `0${value.toString(8).padStart(3, "0")}`,
   },
+  share: { parse: checkShare, check: checkShare, format: String },
   list: {
     parse: (text) => checkList(text.split(",").map((item) => item.trim())),
     check: checkList,
@@ -110,6 +111,13 @@ function checkMode(value: unknown): Checked {
   // 660 is 0o1224: what was meant are its digits, read as octal ones.
   const advice = typeof value === "number" && /^[0-7]{3}$/.test(String(value)) ? `write 0o${value}` : undefined;
   return { expected: "a file mode from 0o000 to 0o777", advice };
+}
+
+function checkShare(value: unknown): Checked {
+  if (typeof value === "string" && /^0*[1-9]\d{0,5}$/.test(value)) return { value };
+  if (typeof value === "string" && /^(?:100|0*[1-9]\d?)%$/.test(value)) return { value };
+  const advice = typeof value === "number" ? `write ${quote(String(value))}` : undefined;
+  return { expected: "a whole number of at least 1 or a percentage from 1% to 100%", advice };
 }
 
 function checkList(value: unknown): Checked {

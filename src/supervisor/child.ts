@@ -12,6 +12,7 @@ export interface ChildSpec {
   readonly execArgv: readonly string[];
   /** The file to run, absolute. */
   readonly entry: string;
+  readonly cwd: string;
   /** What the app finds in process.argv after the entry. */
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
@@ -50,6 +51,7 @@ export function spawnChild(spec: ChildSpec): Child {
   const child = spawn(spec.execPath, [...spec.execArgv, spec.entry, ...spec.args], {
     // A session of its own: a Ctrl-C in the terminal reaches the whole process group, and must not reach instances.
     detached: true,
+    cwd: spec.cwd,
     env: spec.environment,
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", ...spec.listenerFds],
     // JSON cannot be confused by values the app sends on the same channel.

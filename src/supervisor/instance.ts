@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from "../clock.ts";
 import type { ExitReason } from "../events.ts";
-import type { DrainReason, OpenRequest, SentError, ToSupervisor } from "../protocol.ts";
+import type { DrainReason, OpenRequest, SentError, Statistics, ToSupervisor } from "../protocol.ts";
 import type { Child, ChildExit } from "./child.ts";
 import { type InstanceState, mayFollow } from "./states.ts";
 
@@ -13,6 +13,14 @@ export interface InstanceSpec {
   readonly slot: number;
   readonly generation: number;
   readonly uid: string;
+}
+
+export interface InstanceContext {
+  readonly limits: InstanceLimits;
+  readonly clock: Clock;
+  readonly observer: InstanceObserver;
+  /** The last lines of its stderr. */
+  readonly lastWords: () => readonly string[];
 }
 
 export interface InstanceLimits {
@@ -54,6 +62,10 @@ export class Instance {
   readonly uid: string;
   readonly pid: number;
   readonly spawnedAt: number;
+  /** What it wrote to stderr last. */
+  readonly lastWords: () => readonly string[];
+  /** What it last said of itself; null before the first heartbeat. */
+  statistics: Statistics | null = null;
   readonly #child: Child;
   readonly #limits: InstanceLimits;
   readonly #clock: Clock;
@@ -67,15 +79,12 @@ export class Instance {
   #final = false;
   #openRequests: readonly OpenRequest[] = [];
 
-  constructor(
-    child: Child,
-    spec: InstanceSpec,
-    context: { limits: InstanceLimits; clock: Clock; observer: InstanceObserver },
-  ) {
+  constructor(child: Child, spec: InstanceSpec, context: InstanceContext) {
     this.#child = child;
     this.#limits = context.limits;
     this.#clock = context.clock;
     this.#observer = context.observer;
+    this.lastWords = context.lastWords;
     this.slot = spec.slot;
     this.generation = spec.generation;
     this.uid = spec.uid;

@@ -1,5 +1,6 @@
 /** Makes instances: gives a process its birth value, its sockets, its log pipes and its place at the broker. Runs in the supervisor. */
 import { randomUUID } from "node:crypto";
+import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
@@ -9,16 +10,35 @@ import { instanceEnvironment } from "../options/environment.ts";
 import type { InstanceOptions } from "../options/table.ts";
 import type { InstanceBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
-import { Instance, type InstanceLimits } from "./instance.ts";
+import { Instance, type InstanceLimits, type InstanceObserver } from "./instance.ts";
 import type { BoundSocket } from "./sockets.ts";
-import type { Launcher, Place } from "./supervisor.ts";
+
+/** Where a new instance belongs. */
+export interface Place {
+  /** The slot's number. */
+  readonly slot: number;
+  readonly generation: number;
+  /** How often the slot has been filled anew. */
+  readonly restarts: number;
+}
+
+/** Makes the process of an instance, with its logs and messages connected. */
+export interface Launcher {
+  launch(place: Place, observer: InstanceObserver): Instance;
+  /** Resolves the program's path afresh for a new generation. */
+  prepare(generation: number): void;
+  /** Whether the program of a generation is still where it was when that was prepared. */
+  isThere(generation: number): boolean;
+}
 
 /** The program that every instance runs: the user's own file, again. */
 export interface Program {
   readonly execPath: string;
   readonly execArgv: readonly string[];
-  /** Absolute path. */
+  /** Absolute path, symbolic links unresolved: they are followed afresh for each generation. */
   readonly entry: string;
+  /** The working directory, likewise. */
+  readonly cwd: string;
   readonly args: readonly string[];
 }
 
@@ -43,21 +63,56 @@ const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 /** Makes the launcher of a supervisor. */
 export function createLauncher(setup: LauncherSetup): Launcher {
   const execArgv = [...setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag)), "--import", PRELOAD];
+  const locations = new Map<number, Location>();
+  const locationOf = (generation: number): Location => {
+    const location = locations.get(generation);
+    if (location === undefined) throw new Error(`Generation ${generation} was not prepared. This is a bug in Choir`);
+    return location;
+  };
   return {
     launch(place, observer) {
       const uid = randomUUID();
       const child = spawnChild({
         ...setup.program,
+        ...locationOf(place.generation),
         execArgv,
         environment: instanceEnvironment(birthOf(setup, place, uid)),
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
+      const { pid, stdout, stderr } = child;
+      const log = setup.logs.attach({ instance: place.slot, generation: place.generation, pid, stdout, stderr });
       const spec = { slot: place.slot, generation: place.generation, uid };
-      const instance = new Instance(child, spec, { limits: setup.limits, clock: setup.clock, observer });
-      connect(setup, instance, child);
+      const { limits, clock } = setup;
+      const instance = new Instance(child, spec, { limits, clock, observer, lastWords: () => log.lastWords() });
+      connectMessages(setup, instance, child);
       return instance;
     },
+    prepare(generation) {
+      locations.set(generation, locate(setup.program));
+    },
+    isThere(generation) {
+      return existsSync(locationOf(generation).entry);
+    },
   };
+}
+
+/** Where a generation's program really lies: a deploy that moves a symbolic link later does not change it. */
+interface Location {
+  readonly entry: string;
+  readonly cwd: string;
+}
+
+function locate({ entry, cwd }: Program): Location {
+  return { entry: realPath(entry), cwd: realPath(cwd) };
+}
+
+/** The path itself when it cannot be resolved: the start then fails with Node's own message. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
 }
 
 function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth {
@@ -77,10 +132,8 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
   };
 }
 
-/** Connects what the process writes: its lines and its messages. */
-function connect({ logs, broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
+function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
   const of = { instance: instance.slot, generation: instance.generation, pid: instance.pid };
-  logs.attach({ ...of, stdout: child.stdout, stderr: child.stderr });
   broker.connect({
     id: instance.uid,
     stream: child.pubSub,

@@ -8,7 +8,7 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { ResolvedOptions } from "../options/table.ts";
+import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { handleSignals } from "./signals.ts";
@@ -51,18 +51,16 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: {
-      ready: options.ready,
-      shutdownTimeout: options.shutdownTimeout,
-      idleGrace: options.idleGrace,
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    },
+    instanceOptions: instanceOptionsOf(options),
     logs,
     broker: new Broker({ clock }),
     clock,
     emit,
   });
-  const supervisor = new Supervisor({ instances, respawn: options.respawn, urls }, { launcher, clock, emit });
+  const supervisor = new Supervisor(
+    { ...options, name: setup.name, version: setup.version, instances, urls },
+    { launcher, clock, emit },
+  );
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
     stray: (error) => emit({ event: "stray-error", ...error }),
@@ -77,4 +75,16 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   const outcome = await supervisor.finished;
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function instanceOptionsOf({
+  ready,
+  shutdownTimeout,
+  idleGrace,
+  drainDelay,
+  closeSpread,
+  backlog,
+}: ResolvedOptions): InstanceOptions {
+  const resolved = backlog === "auto" ? systemBacklog() : backlog;
+  return { ready, shutdownTimeout, idleGrace, drainDelay, closeSpread, backlog: resolved };
 }

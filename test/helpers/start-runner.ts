@@ -31,8 +31,6 @@ export interface StartOptions {
   readonly cwd?: string;
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
-  /** Send signals to the whole process group and give it a group of its own. */
-  readonly ownGroup?: boolean;
 }
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
@@ -191,7 +189,8 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
       cwd: options.cwd ?? temp,
       env: environment(options.env),
       stdio: ["ignore", "pipe", "pipe"],
-      detached: options.ownGroup ?? false,
+      // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+      detached: true,
     },
   );
   return new Running(child, temp);

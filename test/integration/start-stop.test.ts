@@ -94,7 +94,7 @@ describe("stop", () => {
   );
 
   it("on Ctrl-C, which reaches the whole process group, does the same", async () => {
-    await using runner = startRunner("hello.mjs", { instances: 2, ownGroup: true });
+    await using runner = startRunner("hello.mjs", { instances: 2 });
     const url = await runner.ready(2);
     const answers = Array.from({ length: 10 }, () => ask(`${url}/slow/600`));
     await Promise.all(Array.from({ length: 20 }, () => ask(url)));

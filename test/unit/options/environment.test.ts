@@ -14,7 +14,14 @@ const BIRTH: InstanceBirth = {
     startedAt: "2026-01-02T03:04:05.678Z",
     restarts: 3,
   },
-  options: { ready: "auto", shutdownTimeout: 30_000, idleGrace: 500, backlog: 4096 },
+  options: {
+    ready: "auto",
+    shutdownTimeout: 30_000,
+    idleGrace: 500,
+    drainDelay: 0,
+    closeSpread: 10_000,
+    backlog: 4096,
+  },
   listeners: [{ fd: 4, address: "127.0.0.1:3000" }],
   pubSubFd: 3,
 };

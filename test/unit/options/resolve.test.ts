@@ -43,6 +43,10 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
   shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
   idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },
+  drainDelay: { flag: ["--drain-delay", "2s"], text: "2s", value: 2000 },
+  closeSpread: { flag: ["--close-spread=1s"], text: "1s", value: 1000 },
+  maxSurge: { flag: ["--max-surge", "50%"], text: "50%", value: "50%" },
+  canaryTime: { flag: ["--canary-time", "0s"], text: "0s", value: 0 },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 
