@@ -34,9 +34,14 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   try {
     return await supervise(setup, sockets);
   } finally {
-    for (const socket of sockets) socket.close();
+    close(sockets);
     clearInterval(keepAlive);
   }
+}
+
+/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
+function close(sockets: readonly BoundSocket[]): void {
+  for (const socket of sockets) socket.close();
 }
 
 async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]): Promise<Outcome> {
@@ -59,7 +64,7 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   });
   const supervisor = new Supervisor(
     { ...options, name: setup.name, version: setup.version, instances, urls },
-    { launcher, clock, emit },
+    { launcher, clock, emit, ending: () => void clock.after(options.drainDelay, () => close(sockets)) },
   );
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({

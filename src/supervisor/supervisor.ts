@@ -35,6 +35,8 @@ export interface SupervisorContext {
   readonly launcher: Launcher;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
+  readonly ending?: () => void;
 }
 
 /** How the supervisor's life ended. */
@@ -261,6 +263,7 @@ export class Supervisor {
     this.#restarts.stop();
     for (const slot of this.#slots) slot.cancelRespawn();
     for (const instance of this.#live.keys()) instance.drain("stop");
+    this.#context.ending?.();
     this.#concludeIfEmpty();
   }
 
