@@ -77,7 +77,7 @@ export class Http1Drain {
 
   #graceOver(bytesRead: number, more: number): void {
     const { socket, open, session, upgrade } = this.#connection;
-    if (this.#idle === undefined || open > 0 || session !== undefined || upgrade !== undefined) return;
+    if (this.#idle === undefined || open.length > 0 || session !== undefined || upgrade !== undefined) return;
     if (more > 0 && socket.bytesRead !== bytesRead) this.#await(more, socket.bytesRead, 0);
     else socket.end();
   }

@@ -101,7 +101,6 @@ class Drain implements ConnectionWatcher {
       if (connection.session !== undefined) this.session(connection);
       if (connection.upgrade !== undefined) webSockets.push(connection);
     }
-    for (const [connection, response] of this.#connections.responses()) this.#http1.get(connection)?.take(response);
     webSockets.forEach((connection, n) => this.#closeWebSocket(connection, n / webSockets.length));
     this.#options.clock.after(this.#idleMs, () => {
       this.#handshakesOver = true;
@@ -114,7 +113,8 @@ class Drain implements ConnectionWatcher {
     if (connection.session !== undefined || connection.upgrade !== undefined) return;
     const drain = new Http1Drain(connection, { idleMs: this.#idleMs, clock: this.#options.clock });
     this.#http1.set(connection, drain);
-    if (connection.open === 0) drain.idle();
+    for (const { answer } of connection.open) if ("req" in answer) drain.take(answer);
+    if (connection.open.length === 0) drain.idle();
   }
 
   session(connection: Connection): void {

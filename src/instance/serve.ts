@@ -5,6 +5,7 @@
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
+import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
@@ -62,6 +63,11 @@ async function start(role: InstanceRole, configureServer: unknown, extras: Runne
   const connections = trackConnections(prepared.server);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
+  const { readinessPath } = birth.options;
+  if (readinessPath !== undefined) {
+    const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
+    await askUntilReady(prepared.server, readinessPath, note);
+  }
   const acceptors = await listenOn(prepared.server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
     throw listenError(error, birth.listeners);
   });

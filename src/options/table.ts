@@ -151,6 +151,14 @@ export const OPTIONS = {
     default: "auto",
     help: "When an instance listens: auto after configureServer, manual when the app calls ready()",
   }),
+  /** Asked inside the process, over a connection of its own, so that no client meets an instance that is not ready. */
+  readinessPath: option({
+    kind: "string",
+    group: "life",
+    placeholder: "path",
+    default: undefined,
+    help: "Path that must answer 2xx or 3xx before an instance listens, such as /healthz",
+  }),
   startTimeout: option({
     kind: "duration",
     group: "life",
@@ -236,14 +244,27 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 
+/** The options that an instance gets; the others are the supervisor's alone. */
+const INSTANCE_OPTIONS = [
+  "ready",
+  "readinessPath",
+  "shutdownTimeout",
+  "idleGrace",
+  "drainDelay",
+  "closeSpread",
+] as const;
+
 /** What an instance needs of them. */
-export type InstanceOptions = Pick<
-  ResolvedOptions,
-  "ready" | "shutdownTimeout" | "idleGrace" | "drainDelay" | "closeSpread"
-> & {
+export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & {
   /** A number here: the supervisor has resolved `auto`. */
   readonly backlog: number;
 };
+
+/** Picks what an instance gets; `backlog` is what `auto` has become. */
+export function instanceOptionsOf(options: ResolvedOptions, { backlog }: { backlog: number }): InstanceOptions {
+  const entries = INSTANCE_OPTIONS.map((name) => [name, options[name]]);
+  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), backlog };
+}
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */
 export function flagOf(name: string): string {

@@ -8,7 +8,7 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
+import { instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { handleSignals } from "./signals.ts";
@@ -56,7 +56,9 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptionsOf(options),
+    instanceOptions: instanceOptionsOf(options, {
+      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
+    }),
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -80,16 +82,4 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   const outcome = await supervisor.finished;
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
-}
-
-function instanceOptionsOf({
-  ready,
-  shutdownTimeout,
-  idleGrace,
-  drainDelay,
-  closeSpread,
-  backlog,
-}: ResolvedOptions): InstanceOptions {
-  const resolved = backlog === "auto" ? systemBacklog() : backlog;
-  return { ready, shutdownTimeout, idleGrace, drainDelay, closeSpread, backlog: resolved };
 }

@@ -27,7 +27,7 @@ export function causeOf(exit: InstanceExit): SentError {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   const message =
     exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer did not return, or ready() was not called"
+      ? "The instance was not ready by --start-timeout: configureServer did not return, ready() was not called, or --readiness-path did not answer 2xx"
       : `The process ended ${how} before it was ready`;
   return { name: "Error", message, text: message };
 }

@@ -470,10 +470,23 @@ test("counts connections and requests, and forgets pipelined ones whose client h
   expect([connections.count, connections.totalConnections]).toEqual([2, 2]);
   expect([connections.requests, connections.totalRequests]).toEqual([3, 4]);
   client.socket.resetAndDestroy();
-  const [idle] = connections.all();
   while (connections.count > 1) await turns(1);
   expect(connections.requests).toBe(0);
-  expect(idle?.open).toBe(0);
+});
+
+test("lets go of requests that are over within a second, and keeps no timer for none", async () => {
+  const { listener, came, release } = held();
+  await start(listener);
+  const client = await connect();
+  client.get("/slow");
+  await within(came.opened, "the request");
+  drainable.clock.advance(1000);
+  expect(drainable.clock.timers).toBe(1);
+  release.open();
+  await client.until(/of \/slow$/);
+  await turns();
+  drainable.clock.advance(1000);
+  expect(drainable.clock.timers).toBe(0);
 });
 
 test("sees requests though a library has taken all listeners away", async () => {

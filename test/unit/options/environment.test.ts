@@ -16,6 +16,7 @@ const BIRTH: InstanceBirth = {
   },
   options: {
     ready: "auto",
+    readinessPath: undefined,
     shutdownTimeout: 30_000,
     idleGrace: 500,
     drainDelay: 0,

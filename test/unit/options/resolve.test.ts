@@ -40,6 +40,7 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   backlog: { flag: ["--backlog", "16"], text: "16", value: 16 },
   bindRetry: { flag: ["--bind-retry", "0s"], text: "0s", value: 0 },
   ready: { flag: ["--ready", "manual"], text: "manual", value: "manual" },
+  readinessPath: { flag: ["--readiness-path", "/healthz"], text: "/healthz", value: "/healthz" },
   startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
   shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
   idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },

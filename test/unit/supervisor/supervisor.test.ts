@@ -3,7 +3,8 @@ import type { ChoirEvent } from "../../../src/events.ts";
 import type { ToInstance, ToSupervisor } from "../../../src/protocol.ts";
 import type { Child, ChildExit } from "../../../src/supervisor/child.ts";
 import { Instance } from "../../../src/supervisor/instance.ts";
-import { type Launcher, type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
+import type { Launcher } from "../../../src/supervisor/launcher.ts";
+import { type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
 /** A child that does what the test says. */
