@@ -20,7 +20,7 @@ export interface Program {
   readonly target: Target;
 }
 
-/** Starts an app with two instances unless told otherwise, without a controlling terminal, and waits until all are ready. */
+/** Starts an app with two instances unless told otherwise and waits until all are ready. */
 export async function startProgram(
   protocol: Protocol = "HTTP/1.1",
   { app = "everything.mjs", instances = 2, args = [], ...rest }: StartOptions & { readonly app?: string } = {},
@@ -29,8 +29,6 @@ export async function startProgram(
   const runner = startRunner(path.resolve(APPS, app), {
     instances,
     args: [...argumentsFor(protocol, socketPath), ...args],
-    // With a terminal, SIGHUP means that it was closed.
-    ownGroup: true,
     ...rest,
   });
   const url = await runner.ready(instances);
