@@ -18,6 +18,8 @@ export type ExitReason =
   | "killed"
   /** A SIGTERM of its own made it drain. */
   | "left"
+  /** An uncaught error made it drain. */
+  | "uncaught"
   /** Its pub/sub pipe carried something that is no frame. */
   | "broken-pipe";
 
@@ -63,7 +65,7 @@ export type ChoirEvent =
       readonly repeated: boolean;
     } & OfInstance)
   /** It is going to be replaced, and serves until then. */
-  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" } & OfInstance)
+  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "uncaught" | "broken-pipe" } & OfInstance)
   | ({
       readonly event: "instance-killed";
       readonly why: string;

@@ -118,7 +118,6 @@ class Drain implements ConnectionWatcher {
   }
 
   session(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     const { clock, idleGraceMs, mode } = this.#options;
     const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
     if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
@@ -137,16 +136,14 @@ class Drain implements ConnectionWatcher {
   }
 
   upgraded(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     this.#closeWebSocket(connection, this.#options.clock.random());
   }
 
   idle(connection: Connection): void {
-    if (connection.upgrade === undefined) this.#http1.get(connection)?.idle();
+    this.#http1.get(connection)?.idle();
   }
 
-  disconnected(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
+  disconnected(): void {
     if (this.#handshakesOver) this.#connections.destroyHandshakes();
   }
 

@@ -65,8 +65,10 @@ async function startUnlessStopped(role: InstanceRole, prepare: () => Promise<Sta
 
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Startable> {
   const { birth, lifecycle, services } = role;
-  const prepared = await prepareApp(services, { configureServer, extras });
+  const prepared = await prepareApp(services, { configureServer, extras, zones: role.zones });
+  role.zones?.open(prepared.server);
   const connections = trackConnections(prepared.server);
+  role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   const { readinessPath } = birth.options;
@@ -102,6 +104,7 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
   const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
     role.lifecycle.reportOpen(serving.connections.openRequests());
   });
+  const unanswered = role.uncaught.giveUpUnanswered();
   await drainServer(serving.connections, {
     mode: reason,
     acceptors: serving.acceptors,
@@ -111,5 +114,6 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     closeSpreadMs: closeSpread,
     clock: systemClock,
   });
+  unanswered?.cancel();
   report.cancel();
 }

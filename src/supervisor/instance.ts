@@ -44,8 +44,8 @@ export interface InstanceExit {
   readonly final: boolean;
 }
 
-/** Why an instance has to be replaced: a signal of its own, or garbage on its pub/sub pipe. */
-export type LeavingReason = "left" | "broken-pipe";
+/** Why an instance has to be replaced: a signal of its own, an uncaught error, or garbage on its pub/sub pipe. */
+export type LeavingReason = "left" | "uncaught" | "broken-pipe";
 
 /** What an instance tells the one who keeps it. */
 export interface InstanceObserver {
@@ -98,6 +98,11 @@ export class Instance {
     void child.exited.then((exit) => this.#exit(exit));
   }
 
+  /** How events name it. */
+  get place(): { readonly instance: number; readonly generation: number; readonly pid: number } {
+    return { instance: this.slot, generation: this.generation, pid: this.pid };
+  }
+
   get state(): InstanceState {
     return this.#state;
   }
@@ -148,8 +153,8 @@ export class Instance {
         return;
       case "leaving":
         if (this.#state !== "ready") return;
-        this.#reason ??= "left";
-        this.#observer.leaving(this, "left");
+        this.#reason ??= message.reason;
+        this.#observer.leaving(this, message.reason);
         return;
       case "open-requests":
         this.#openRequests = message.requests;

@@ -286,7 +286,7 @@ describe("Supervisor", () => {
   it("replaces an instance that wants to leave before it drains it", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     expect(setup.children).toHaveLength(2);
     expect(first.sent).toEqual([]);
     last().say({ choir: "ready" });
@@ -302,7 +302,7 @@ describe("Supervisor", () => {
   it("keeps the one that wants to leave until a replacement is ready, however often that fails", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     last().say(FAILURE);
     await last().end(1);
     setup.clock.advance(15_000);
@@ -315,7 +315,7 @@ describe("Supervisor", () => {
   it("fills the slot with the successor when the leaving one crashes first", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     await first.end(1);
     setup.clock.advance(60_000 - 1);
     expect(setup.children).toHaveLength(2);
