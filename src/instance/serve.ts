@@ -2,6 +2,7 @@
  * The instance's life from `run()` to its last line: makes the app, listens, waits for the order to drain, drains, runs the
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
+import { closeSync } from "node:fs";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
@@ -29,7 +30,10 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
   const serving = await startUnlessStopped(role, () => prepare(role, definition.configureServer, extras));
-  if (serving !== undefined) {
+  if (serving === undefined) {
+    // Or who connects while the hooks run would wait in the queue for this process, which is not going to accept.
+    for (const { fd } of role.birth.listeners) closeSync(fd);
+  } else {
     lifecycle.ready();
     await drain(role, serving, await lifecycle.drainOrdered);
     await serving.prepared

@@ -59,3 +59,8 @@ export function endOf(exit: InstanceExit): string {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   return `A newcomer ended ${how} ${Math.round(exit.readyMs)} ms after it was ready`;
 }
+
+/** What is said when nothing is left and nothing may follow. */
+export function allCrashedError(): ChoirError {
+  return new ChoirError("ERR_CHOIR_ALL_CRASHED", "Every instance has ended, and --no-respawn forbids new ones");
+}

@@ -3,9 +3,10 @@
  * control API and the command line call these few methods; what happened leaves as events.
  */
 import type { Clock } from "../clock.ts";
-import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
+import { Farewell } from "./farewell.ts";
 import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
 import type { Launcher } from "./launcher.ts";
 import { Restarts } from "./restarts.ts";
@@ -13,7 +14,7 @@ import { hasFailedToStart, remember, respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
-import { endOf, isFinal, StartFailures, startError } from "./start-failures.ts";
+import { allCrashedError, endOf, isFinal, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
@@ -59,6 +60,7 @@ export class Supervisor {
   readonly #startedAt: string;
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
+  #farewell: Farewell | undefined;
   #everReady = false;
   readonly #restarts: Restarts;
 
@@ -203,6 +205,7 @@ export class Supervisor {
   #exited(instance: Instance, exit: InstanceExit): void {
     const slot = this.#slotOf(instance);
     this.#live.delete(instance);
+    this.#farewell?.exited(instance);
     slot.release(instance);
     if (exit.reason !== "uncaught") {
       slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
@@ -275,8 +278,7 @@ export class Supervisor {
     this.#outcome = outcome;
     this.#restarts.stop();
     for (const slot of this.#slots) slot.cancelRespawn();
-    for (const instance of this.#live.keys()) instance.drain("stop");
-    this.#context.ending?.();
+    this.#farewell = new Farewell(this.#live.keys(), this.#context);
     this.#concludeIfEmpty();
   }
 
@@ -284,11 +286,7 @@ export class Supervisor {
     if (this.#live.size > 0) return;
     if (this.#outcome === undefined && !this.#options.respawn) {
       this.#context.emit({ event: "all-crashed" });
-      const error = new ChoirError(
-        "ERR_CHOIR_ALL_CRASHED",
-        "Every instance has ended, and --no-respawn forbids new ones",
-      );
-      this.#outcome = { code: error.exitCode, error };
+      this.#outcome = { code: EXIT.fatal, error: allCrashedError() };
     }
     if (this.#outcome !== undefined) this.#finish(this.#outcome);
   }
