@@ -43,11 +43,16 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   try {
     return await supervise(setup, { sockets, emit, control });
   } finally {
-    for (const socket of sockets) socket.close();
+    close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
     clearInterval(keepAlive);
   }
+}
+
+/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
+function close(sockets: readonly BoundSocket[]): void {
+  for (const socket of sockets) socket.close();
 }
 
 interface Surroundings {
@@ -73,7 +78,8 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
     clock,
     emit,
   });
-  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit });
+  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
+  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;

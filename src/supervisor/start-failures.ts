@@ -82,3 +82,8 @@ export function startError(error: SentError): ChoirError {
     hint: "The log above has the whole error of the first failure",
   });
 }
+
+/** What is said when nothing is left and nothing may follow. */
+export function allCrashedError(): ChoirError {
+  return new ChoirError("ERR_CHOIR_ALL_CRASHED", "Every instance has ended, and --no-respawn forbids new ones");
+}

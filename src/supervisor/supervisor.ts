@@ -3,10 +3,11 @@
  * control API and the command line call these few methods; what happened leaves as events.
  */
 import type { Clock } from "../clock.ts";
-import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
-import { type Instance, type InstanceExit, type InstanceObserver, type LeavingReason } from "./instance.ts";
+import { Farewell } from "./farewell.ts";
+import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
 import type { Launcher } from "./launcher.ts";
 import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
@@ -14,7 +15,7 @@ import { respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
-import { endOf, StartFailures, startError } from "./start-failures.ts";
+import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
@@ -36,6 +37,8 @@ export interface SupervisorContext {
   readonly launcher: Launcher;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
+  readonly ending?: () => void;
 }
 
 /** How the supervisor's life ended. */
@@ -58,6 +61,7 @@ export class Supervisor {
   readonly #startedAt: string;
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
+  #farewell: Farewell | undefined;
   readonly #restarts: Restarts;
 
   constructor(options: SupervisorOptions, context: SupervisorContext) {
@@ -208,6 +212,7 @@ export class Supervisor {
   #exited(instance: Instance, exit: InstanceExit): void {
     const slot = this.#slotOf(instance);
     this.#live.delete(instance);
+    this.#farewell?.exited(instance);
     slot.release(instance);
     slot.record(exit, new Date(this.#context.clock.date()).toISOString());
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
@@ -276,7 +281,7 @@ export class Supervisor {
     this.#outcome = outcome;
     this.#restarts.stop();
     for (const slot of this.#slots) slot.cancelRespawn();
-    for (const instance of this.#live.keys()) instance.drain("stop");
+    this.#farewell = new Farewell(this.#live.keys(), this.#context);
     this.#concludeIfEmpty();
   }
 
@@ -284,11 +289,7 @@ export class Supervisor {
     if (this.#live.size > 0) return;
     if (this.#outcome === undefined && !this.#options.respawn) {
       this.#context.emit({ event: "all-crashed" });
-      const error = new ChoirError(
-        "ERR_CHOIR_ALL_CRASHED",
-        "Every instance has ended, and --no-respawn forbids new ones",
-      );
-      this.#outcome = { code: error.exitCode, error };
+      this.#outcome = { code: EXIT.fatal, error: allCrashedError() };
     }
     if (this.#outcome !== undefined) this.#finish(this.#outcome);
   }
