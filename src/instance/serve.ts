@@ -2,6 +2,7 @@
  * The instance's life from `run()` to its last line: makes the app, listens, waits for the order to drain, drains, runs the
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
+import type { Server } from "node:http";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
@@ -28,50 +29,62 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   const { extras } = splitOptions(definition.options);
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
-  const serving = await startUnlessStopped(role, () => start(role, definition.configureServer, extras));
-  if (serving !== undefined) {
+  const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
+  if (prepared !== undefined) {
+    const { app } = prepared;
+    const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
-    await drain(role, serving, await lifecycle.drainOrdered);
-    await serving.prepared
-      .close()
-      .catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
 }
 
-interface Serving {
-  readonly prepared: PreparedApp;
+interface Prepared {
+  readonly app: PreparedApp;
   readonly connections: Connections;
+}
+
+interface Serving extends Prepared {
   readonly acceptors: Acceptors;
 }
 
-/** Undefined when the order to drain came first: a start that nobody waits for any more. */
-async function startUnlessStopped(role: InstanceRole, start: () => Promise<Serving>): Promise<Serving | undefined> {
+/** Undefined when the order to drain came first: a start that nobody waits for any more, and that must not come to listen. */
+function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
+  return untilFailed(role, Promise.race([work, role.lifecycle.drainOrdered.then(() => undefined)]));
+}
+
+/** Says why it failed and never returns then: the process ends as soon as that is said, and user code after run() must not run. */
+async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
   try {
-    return await Promise.race([start(), role.lifecycle.drainOrdered.then(() => undefined)]);
+    return await work;
   } catch (error) {
     role.lifecycle.fail(error);
-    // The process ends as soon as the reason has left it; user code after run() must not run.
     return new Promise(() => {});
   }
 }
 
-async function start(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Serving> {
+/** All that comes before the instance takes traffic. */
+async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
-  const prepared = await prepareApp(services, { configureServer, extras });
-  const connections = trackConnections(prepared.server);
+  const app = await prepareApp(services, { configureServer, extras });
+  const connections = trackConnections(app.server);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   const { readinessPath } = birth.options;
   if (readinessPath !== undefined) {
     const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
-    await askUntilReady(prepared.server, readinessPath, note);
+    await askUntilReady(app.server, readinessPath, note);
   }
-  const acceptors = await listenOn(prepared.server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
+  return { app, connections };
+}
+
+/** From its call on connections come, so an order to drain is obeyed only after it. */
+function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
+  return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
     throw listenError(error, birth.listeners);
   });
-  return { prepared, connections, acceptors };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */
@@ -95,7 +108,7 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     mode: reason,
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
-    keepAliveTimeoutMs: serving.prepared.server.keepAliveTimeout,
+    keepAliveTimeoutMs: serving.app.server.keepAliveTimeout,
     drainDelayMs: drainDelay,
     closeSpreadMs: closeSpread,
     clock: systemClock,
