@@ -4,7 +4,14 @@
  */
 import type { Clock, Timer } from "../clock.ts";
 import type { ExitReason } from "../events.ts";
-import type { DrainReason, OpenRequest, SentError, Statistics, ToSupervisor } from "../protocol.ts";
+import {
+  type DrainReason,
+  isSentError,
+  type OpenRequest,
+  type SentError,
+  type Statistics,
+  type ToSupervisor,
+} from "../protocol.ts";
 import type { Child, ChildExit } from "./child.ts";
 import { type InstanceState, mayFollow } from "./states.ts";
 
@@ -143,7 +150,7 @@ export class Instance {
         this.#observer.ready(this);
         return;
       case "start-failed":
-        this.#error = message.error;
+        if (isSentError(message.error)) this.#error = message.error;
         this.#final = message.final;
         return;
       case "leaving":
