@@ -14,6 +14,11 @@ const DESCRIBERS: Describers = {
     message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
     ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
+  "control-unavailable": ({ error, hint }) => ({
+    level: "warn",
+    message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,
+    detail: hint,
+  }),
   "instance-ready": (event) => ({
     level: "info",
     message: `Instance ${event.instance} listening at ${urlsOf(event)} (pid ${event.pid}, ready in ${describeDuration(event.startMs)})`,
@@ -26,7 +31,7 @@ const DESCRIBERS: Describers = {
   "instance-exited": describeExit,
   "instance-leaving": (event) => ({
     level: "info",
-    message: `${subject(event)} ${event.reason === "left" ? "got a SIGTERM of its own" : "has no pub/sub any more"}: it drains as soon as its replacement is ready`,
+    message: `${subject(event)} ${LEAVING[event.reason]}: it drains as soon as its replacement is ready`,
   }),
   "instance-killed": describeKill,
   "pubsub-overload": (event) => ({
@@ -70,6 +75,11 @@ const DESCRIBERS: Describers = {
   }),
 };
 
+const LEAVING: Readonly<Record<Event<"instance-leaving">["reason"], string>> = {
+  left: "got a SIGTERM of its own",
+  uncaught: "had an uncaught error",
+  "broken-pipe": "has no pub/sub any more",
+};
 const LOOPBACK = /^(?:https?:\/\/)?(?:127\.|localhost\b|\[::1\])/;
 const LISTEN_FOR_ALL =
   "Only this machine can connect; to listen on all of its IPv4 addresses, start with --address 0.0.0.0";
@@ -144,6 +154,7 @@ const ENDINGS: { readonly [R in ExitReason]: Ending } = {
   "start-timeout": () => ({ level: "error", what: "was not ready by --start-timeout and was killed" }),
   killed: () => ({ level: "warn", what: "ended by the kill" }),
   left: () => ({ level: "info", what: "drained and ended, since it got a SIGTERM of its own," }),
+  uncaught: (event) => ({ level: "error", what: `drained and ended after an uncaught error: ${how(event)},` }),
   "broken-pipe": (event) => ({ level: "error", what: `ended since its pub/sub pipe broke: ${how(event)}` }),
 };
 

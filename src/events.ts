@@ -18,6 +18,8 @@ export type ExitReason =
   | "killed"
   /** A SIGTERM of its own made it drain. */
   | "left"
+  /** An uncaught error made it drain. */
+  | "uncaught"
   /** Its pub/sub pipe carried something that is no frame. */
   | "broken-pipe";
 
@@ -38,7 +40,11 @@ export type ChoirEvent =
       readonly pid: number;
       /** Choir's. */
       readonly version: string;
+      /** The control socket's path; left away when there is none. */
+      readonly control?: string;
     }
+  /** The app runs without a control socket. */
+  | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({
       readonly event: "instance-ready";
       readonly url: string;
@@ -63,7 +69,7 @@ export type ChoirEvent =
       readonly repeated: boolean;
     } & OfInstance)
   /** It is going to be replaced, and serves until then. */
-  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" } & OfInstance)
+  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "uncaught" | "broken-pipe" } & OfInstance)
   | ({
       readonly event: "instance-killed";
       readonly why: string;

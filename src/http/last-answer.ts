@@ -60,7 +60,7 @@ function headersOf(args: unknown[]): [number, object | undefined] {
 }
 
 /** The same headers, in the same one of the forms that `writeHead` takes, with no Connection but ours. */
-function withClose(headers: object): object {
+export function withClose(headers: object): object {
   if (!Array.isArray(headers)) {
     return {
       ...Object.fromEntries(Object.entries(headers).filter(([name]) => !isConnection(name))),

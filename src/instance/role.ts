@@ -6,6 +6,8 @@ import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
+import type { UncaughtErrors } from "./uncaught.ts";
+import type { Zones } from "./zone.ts";
 
 /** What this process is to Choir. */
 export type Role =
@@ -19,6 +21,9 @@ export interface InstanceRole {
   readonly birth: InstanceBirth;
   readonly lifecycle: Lifecycle;
   readonly hooks: ShutdownHooks;
+  readonly uncaught: UncaughtErrors;
+  /** Only with --use-zone. */
+  readonly zones: Zones | undefined;
 }
 
 const ROLE = Symbol.for("choir.role");

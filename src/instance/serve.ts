@@ -68,8 +68,10 @@ async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> 
 /** All that comes before the instance takes traffic. */
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
-  const app = await prepareApp(services, { configureServer, extras });
+  const app = await prepareApp(services, { configureServer, extras, zones: role.zones });
+  role.zones?.open(app.server);
   const connections = trackConnections(app.server);
+  role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   const { readinessPath } = birth.options;
@@ -104,6 +106,7 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
   const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
     role.lifecycle.reportOpen(serving.connections.openRequests());
   });
+  const unanswered = role.uncaught.giveUpUnanswered();
   await drainServer(serving.connections, {
     mode: reason,
     acceptors: serving.acceptors,
@@ -113,5 +116,6 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     closeSpreadMs: closeSpread,
     clock: systemClock,
   });
+  unanswered?.cancel();
   report.cancel();
 }

@@ -78,6 +78,34 @@ export const OPTIONS = {
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
   }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more: "MORE_ZONE",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect. See [commands.md](commands.md).",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
@@ -215,6 +243,15 @@ export const OPTIONS = {
     default: 3 * SECOND,
     help: "How long the first newcomer of a rolling restart must stay ready before others follow",
   }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more: "MORE_UNCAUGHT",
+  }),
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -252,6 +289,9 @@ const INSTANCE_OPTIONS = [
   "idleGrace",
   "drainDelay",
   "closeSpread",
+  "useZone",
+  "trustRequestId",
+  "uncaught",
 ] as const;
 
 /** What an instance needs of them. */

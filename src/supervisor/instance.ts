@@ -51,8 +51,8 @@ export interface InstanceExit {
   readonly final: boolean;
 }
 
-/** Why an instance has to be replaced: a signal of its own, or garbage on its pub/sub pipe. */
-export type LeavingReason = "left" | "broken-pipe";
+/** Why an instance has to be replaced: a signal of its own, an uncaught error, or garbage on its pub/sub pipe. */
+export type LeavingReason = "left" | "uncaught" | "broken-pipe";
 
 /** What an instance tells the one who keeps it. */
 export interface InstanceObserver {
@@ -105,6 +105,11 @@ export class Instance {
     void child.exited.then((exit) => this.#exit(exit));
   }
 
+  /** How events name it. */
+  get place(): { readonly instance: number; readonly generation: number; readonly pid: number } {
+    return { instance: this.slot, generation: this.generation, pid: this.pid };
+  }
+
   get state(): InstanceState {
     return this.#state;
   }
@@ -153,11 +158,13 @@ export class Instance {
         if (isSentError(message.error)) this.#error = message.error;
         this.#final = message.final;
         return;
-      case "leaving":
+      case "leaving": {
         if (this.#state !== "ready") return;
-        this.#reason ??= "left";
-        this.#observer.leaving(this, "left");
+        const reason = message.reason === "uncaught" ? "uncaught" : "left";
+        this.#reason ??= reason;
+        this.#observer.leaving(this, reason);
         return;
+      }
       case "open-requests":
         this.#openRequests = message.requests;
     }

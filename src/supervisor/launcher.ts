@@ -133,7 +133,7 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
 }
 
 function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
-  const of = { instance: instance.slot, generation: instance.generation, pid: instance.pid };
+  const of = instance.place;
   broker.connect({
     id: instance.uid,
     stream: child.pubSub,

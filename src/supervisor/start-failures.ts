@@ -21,7 +21,7 @@ export class StartFailures {
 }
 
 /** Why an instance that never was ready ended. */
-export function causeOf(exit: InstanceExit): SentError {
+function causeOf(exit: InstanceExit): SentError {
   if (exit.error !== undefined) return exit.error;
   // Nothing came over IPC: it was killed, timed out, or the app itself ended the process.
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
@@ -51,4 +51,11 @@ export function startError(error: SentError): ChoirError {
   return new ChoirError("ERR_CHOIR_START", `No instance could be started: ${error.message}`, {
     hint: "The log above has the whole error of the first failure",
   });
+}
+
+/** How a newcomer ended, for the result of a rolling restart. */
+export function endOf(exit: InstanceExit): string {
+  if (exit.readyMs === null) return causeOf(exit).message;
+  const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
+  return `A newcomer ended ${how} ${Math.round(exit.readyMs)} ms after it was ready`;
 }

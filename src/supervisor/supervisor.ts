@@ -13,7 +13,7 @@ import { hasFailedToStart, remember, respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
-import { causeOf, isFinal, StartFailures, startError } from "./start-failures.ts";
+import { endOf, isFinal, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
@@ -161,28 +161,39 @@ export class Supervisor {
     this.#everReady = true;
     const urls = this.#options.urls;
     const startMs = Math.round(this.#context.clock.now() - instance.spawnedAt);
-    this.#context.emit({ event: "instance-ready", ...placeOf(instance), url: urls[0] ?? "", urls, startMs });
+    this.#context.emit({ event: "instance-ready", ...instance.place, url: urls[0] ?? "", urls, startMs });
     // A newcomer of a rolling restart waits until its batch has passed.
     if (!this.#restarts.rollout?.owns(instance)) this.#slotOf(instance).promote(instance)?.drain("replaced");
     this.#restarts.rollout?.ready(instance);
   }
 
   #leaving(instance: Instance, reason: LeavingReason): void {
-    this.#context.emit({ event: "instance-leaving", ...placeOf(instance), reason });
+    this.#context.emit({ event: "instance-leaving", ...instance.place, reason });
     const slot = this.#slotOf(instance);
     const isReplaceable = this.#outcome === undefined && this.#options.respawn && !slot.retired;
-    if (isReplaceable && slot.current === instance) this.#succeed(slot);
-    else instance.drain("replaced");
+    if (!isReplaceable || slot.current !== instance) {
+      instance.drain("replaced");
+      return;
+    }
+    let delayMs = 0;
+    if (reason === "uncaught") {
+      // It counts where it happens, so that a request that fails each time it is asked makes no storm of processes.
+      slot.history = remember(slot.history, { readyMs: instance.readyFor ?? null, timedOut: false });
+      delayMs = respawnDelay(slot.history, this.#context.clock.random());
+    }
+    this.#succeed(slot, delayMs);
   }
 
   /** Has the slot's current instance followed by another one. */
-  #succeed(slot: Slot): void {
+  #succeed(slot: Slot, delayMs = 0): void {
     slot.wantsSuccessor = slot.current !== undefined;
-    if (slot.isVacant) this.#fill(slot);
+    if (!slot.isVacant) return;
+    if (delayMs === 0) this.#fill(slot);
+    else this.#respawnLater(slot, delayMs);
   }
 
   #killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void {
-    this.#context.emit({ event: "instance-killed", ...placeOf(instance), why, openRequests });
+    this.#context.emit({ event: "instance-killed", ...instance.place, why, openRequests });
     // Asked to stop, but not everyone stopped: that is not exit code 0.
     if (this.#outcome?.code === EXIT.ok) this.#outcome = { code: EXIT.fatal };
   }
@@ -191,7 +202,9 @@ export class Supervisor {
     const slot = this.#slotOf(instance);
     this.#live.delete(instance);
     slot.release(instance);
-    slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
+    if (exit.reason !== "uncaught") {
+      slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
+    }
     const at = new Date(this.#context.clock.date()).toISOString();
     slot.lastExit = { reason: exit.reason, code: exit.code, signal: exit.signal, at };
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
@@ -200,7 +213,7 @@ export class Supervisor {
     const respawnMs = respawns ? respawnDelay(slot.history, this.#context.clock.random()) : null;
     this.#context.emit({
       event: "instance-exited",
-      ...placeOf(instance),
+      ...instance.place,
       reason: exit.reason,
       code: exit.code,
       signal: exit.signal,
@@ -227,7 +240,7 @@ export class Supervisor {
     const { error, repeated } = this.#failures.note(exit);
     if (!repeated) {
       const { message, code, text } = error;
-      this.#context.emit({ event: "instance-start-failed", ...placeOf(instance), error: message, code, stack: text });
+      this.#context.emit({ event: "instance-start-failed", ...instance.place, error: message, code, stack: text });
     }
     return { error, repeated };
   }
@@ -283,15 +296,4 @@ export class Supervisor {
       throw new Error(`Instance ${instance.slot} (pid ${instance.pid}) is in no slot. This is a bug in Choir`);
     return slot;
   }
-}
-
-function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
-  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
-}
-
-/** How a newcomer ended, for the result of a rolling restart. */
-function endOf(exit: InstanceExit): string {
-  if (exit.readyMs === null) return causeOf(exit).message;
-  const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
-  return `A newcomer ended ${how} ${Math.round(exit.readyMs)} ms after it was ready`;
 }

@@ -142,6 +142,10 @@ describe("Supervisor", () => {
     forge({ choir: "no such message" });
     await last().end(3);
     expect(setup.outcome).toBeUndefined();
+    setup.clock.advance(1000);
+    last().say({ choir: "ready" });
+    forge({ choir: "leaving", reason: "no such reason" });
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-leaving", reason: "left" });
     expect(setup.events.find((event) => event.event === "instance-start-failed")).toMatchObject({
       error: "The process ended with exit code 3 before it was ready",
     });
@@ -299,7 +303,7 @@ describe("Supervisor", () => {
   it("replaces an instance that wants to leave before it drains it", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     expect(setup.children).toHaveLength(2);
     expect(first.sent).toEqual([]);
     last().say({ choir: "ready" });
@@ -315,7 +319,7 @@ describe("Supervisor", () => {
   it("keeps the one that wants to leave until a replacement is ready, however often that fails", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     last().say(FAILURE);
     await last().end(1);
     setup.clock.advance(15_000);
@@ -328,7 +332,7 @@ describe("Supervisor", () => {
   it("fills the slot with the successor when the leaving one crashes first", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     await first.end(1);
     setup.clock.advance(60_000 - 1);
     expect(setup.children).toHaveLength(2);
