@@ -139,6 +139,23 @@ describe("Supervisor", () => {
     ]);
   });
 
+  it("is not ended by control messages that an app made up", async () => {
+    const forge = (message: unknown): void => last().say(message as ToSupervisor);
+    for (const error of [null, 7, {}, { message: {} }, { name: "E", message: "m", text: 5 }, { name: 1 }]) {
+      forge({ choir: "start-failed", error, final: "yes" });
+    }
+    forge({ choir: "no such message" });
+    await last().end(3);
+    expect(setup.outcome).toBeUndefined();
+    setup.clock.advance(1000);
+    last().say({ choir: "ready" });
+    forge({ choir: "leaving", reason: "no such reason" });
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-leaving", reason: "left" });
+    expect(setup.events.find((event) => event.event === "instance-start-failed")).toMatchObject({
+      error: "The process ended with exit code 3 before it was ready",
+    });
+  });
+
   it("drains on stop, respawns nobody and finishes with 0", async () => {
     last().say({ choir: "ready" });
     setup.supervisor.stop("SIGTERM");
