@@ -43,7 +43,9 @@ export async function createDefaultApp(options: DefaultAppOptions): Promise<{ re
   const { container, headers, fastify = {}, zones } = options;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
-    ...(fastify.logController === undefined ? { logController: quietController(LogController, zones && { requestIdLogLabel: "requestId" }) } : {}),
+    ...(fastify.logController === undefined
+      ? { logController: quietController(LogController, zones && { requestIdLogLabel: "requestId" }) }
+      : {}),
     ...requestLoggers(container.cradle.logger, fastify),
     // One id for a request, whoever is asked for it.
     ...(zones && { genReqId: () => zones.requestId() }),

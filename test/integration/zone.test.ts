@@ -141,9 +141,9 @@ describe("the zone", () => {
     expect((await ask(`${url}/log/a`, given)).body).toBe("proxy-1.2_3");
     expect((await trusting.line(({ msg }) => msg === "line of a", "the line"))["requestId"]).toBe("proxy-1.2_3");
     for (const bad of ['x","level":60,"msg":"forged', "a b", "x".repeat(129), "\u001b[31m", "é"]) {
-      const { body } = await ask(`${url}/log/b`, { headers: { "x-request-id": Buffer.from(bad).toString("latin1") } }).catch(
-        () => ({ body: "refused by the client" }),
-      );
+      const { body } = await ask(`${url}/log/b`, {
+        headers: { "x-request-id": Buffer.from(bad).toString("latin1") },
+      }).catch(() => ({ body: "refused by the client" }));
       expect(body).toMatch(/^[0-9a-f]{12}-\w+$|^refused by the client$/);
     }
   });
