@@ -95,7 +95,7 @@ function programName(): string {
 }
 
 function programOf(rest: readonly string[]): Program {
-  const { execPath, execArgv, entry } = programArguments();
+  const { execPath, execArgv, entry, cwd } = programArguments();
   if (entry === undefined) {
     throw new ChoirError(
       "ERR_CHOIR_RUNNER",
@@ -105,7 +105,7 @@ function programOf(rest: readonly string[]): Program {
       },
     );
   }
-  return { execPath, execArgv, entry: path.resolve(entry), args: rest };
+  return { execPath, execArgv, entry, cwd, args: rest };
 }
 
 /** Whether SIGHUP means that the terminal was closed: only a process with a controlling terminal can open /dev/tty. */

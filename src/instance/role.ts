@@ -37,3 +37,17 @@ export function assumeRole<R extends Role>(role: R): R {
 export function currentRole(): Role | undefined {
   return (globalThis as { [ROLE]?: Role })[ROLE];
 }
+
+/**
+ * In a test: lets "choir/instance" stand for these services until the result is called. A real instance or supervisor stays what
+ * it is.
+ */
+export function lendRole(services: OwnServices | undefined): () => void {
+  const kind = currentRole()?.kind;
+  if (services === undefined || kind === "instance" || kind === "supervisor") return () => {};
+  const lent = assumeRole({ kind: "alone", services });
+  return () => {
+    // Somebody may have taken it since; then it is theirs to give back.
+    if (currentRole() === lent) delete (globalThis as { [ROLE]?: Role })[ROLE];
+  };
+}

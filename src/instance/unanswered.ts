@@ -2,15 +2,13 @@
  * Requests that an uncaught error has left without anybody to answer them. Without a zone nobody knows which ones they are, and a
  * drain would wait for them until it is killed. Runs in the instance.
  */
-import type { ServerResponse } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
 import type { Clock, Timer } from "../clock.ts";
 import type { Connections } from "../http/connections.ts";
-import type { Exchange } from "../http/connection.ts";
+import type { Connection, Exchange } from "../http/connection.ts";
 import { failExchange } from "../http/failure.ts";
 import type { OpenRequest } from "../protocol.ts";
 
-type Entry = readonly [ServerResponse | ServerHttp2Stream, Exchange];
+type Entry = readonly [Connection, Exchange];
 
 export interface UnansweredOptions {
   readonly clock: Clock;
@@ -43,7 +41,7 @@ export class Unanswered {
   note(): void {
     // Errors whose requests are gone count no more.
     this.#errors = Math.min(this.#errors, this.#open().suspects.length) + 1;
-    for (const [exchange] of this.#connections.exchanges()) this.#suspects.add(exchange);
+    for (const [, exchange] of this.#connections.exchanges()) this.#suspects.add(exchange);
   }
 
   /** Gives up suspects from now on, until it is cancelled. To be called when the drain begins. */
@@ -54,7 +52,7 @@ export class Unanswered {
     const check = (): void => {
       const { suspects, others } = this.#open();
       for (const entry of suspects) hear(entry, heard, clock.now());
-      const isSilent = ([exchange]: Entry): boolean => clock.now() - (heard.get(exchange)?.at ?? 0) >= silentMs;
+      const isSilent = ([, exchange]: Entry): boolean => clock.now() - (heard.get(exchange)?.at ?? 0) >= silentMs;
       const isOver = others === 0 && suspects.length <= this.#errors;
       const silent = isOver ? suspects.filter(isSilent) : [];
       if (silent.length > 0) options.onGivenUp(giveUp(silent, heard, clock.now()));
@@ -66,19 +64,20 @@ export class Unanswered {
 
   #open(): { suspects: Entry[]; others: number } {
     const open = [...this.#connections.exchanges()];
-    const suspects = open.filter(([exchange]) => this.#suspects.has(exchange));
+    const suspects = open.filter(([, exchange]) => this.#suspects.has(exchange));
     return { suspects, others: open.length - suspects.length };
   }
 }
 
-function hear([exchange, { connection }]: Entry, heard: Map<unknown, { bytes: number; at: number }>, at: number): void {
+function hear([connection, exchange]: Entry, heard: Map<unknown, { bytes: number; at: number }>, at: number): void {
   const bytes = connection.socket.bytesRead + connection.socket.bytesWritten;
   if (heard.get(exchange)?.bytes !== bytes) heard.set(exchange, { bytes, at });
 }
 
 function giveUp(entries: readonly Entry[], heard: Map<unknown, unknown>, now: number): OpenRequest[] {
-  return entries.map(([exchange, { method, url, startedAt }]) => {
-    failExchange(exchange);
+  return entries.map(([, exchange]) => {
+    const { answer, method, url, startedAt } = exchange;
+    failExchange(answer);
     heard.delete(exchange);
     return { method, path: url.split("?", 1)[0] ?? "", ageMs: Math.round(now - startedAt) };
   });

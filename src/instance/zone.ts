@@ -4,7 +4,6 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
-import type { EventEmitter } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
@@ -26,11 +25,16 @@ const TRUSTED_ID = /^[\w.:;=@+/~-]{1,128}$/;
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
+/** Any EventEmitter; `emit` is a field here, since it is taken and put. */
+interface Emitter {
+  emit: Emit;
+}
+
 const ZONE = Symbol("choir.zone");
 const EMIT = Symbol("choir.emit");
 
 /** What emits in the zone of its request. Fields, since a closure for each request would be felt. */
-interface BoundEmitter extends EventEmitter {
+interface BoundEmitter extends Emitter {
   [ZONE]: Zone;
   [EMIT]: Emit;
 }
@@ -83,7 +87,7 @@ export class Zones {
   readonly #storage = new AsyncLocalStorage<Zone>();
   readonly #trustRequestId: boolean;
   /** The `emit` of all bound emitters. */
-  readonly #emitBound: (this: EventEmitter, ...args: [string | symbol, ...unknown[]]) => boolean;
+  readonly #emitBound: (this: Emitter, ...args: [string | symbol, ...unknown[]]) => boolean;
   readonly #prefix = randomBytes(6).toString("hex");
   #count = 0;
   /** An error on its way out of a context that it has left already: see `#run`. */
@@ -157,7 +161,7 @@ export class Zones {
   }
 
   /** Node emits what comes with later packets (a body, the end of a client) in the connection's context, not the request's. */
-  #bind(zone: Zone, emitter: EventEmitter): void {
+  #bind(zone: Zone, emitter: Emitter): void {
     const bound = emitter as BoundEmitter;
     bound[ZONE] = zone;
     bound[EMIT] = emitter.emit;

@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
+import type { Explanation } from "./explain-exit.ts";
 import { isControlMessage, type ToInstance, type ToSupervisor } from "../protocol.ts";
 
 export interface ChildSpec {
@@ -12,6 +13,7 @@ export interface ChildSpec {
   readonly execArgv: readonly string[];
   /** The file to run, absolute. */
   readonly entry: string;
+  readonly cwd: string;
   /** What the app finds in process.argv after the entry. */
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
@@ -28,6 +30,8 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
   /** Set when there never was a process: the system's reason. */
   readonly spawnError?: Error;
+  /** What is known of why it ended, beyond code and signal. */
+  readonly explanation?: Explanation | undefined;
 }
 
 export interface Child {
@@ -50,6 +54,7 @@ export function spawnChild(spec: ChildSpec): Child {
   const child = spawn(spec.execPath, [...spec.execArgv, spec.entry, ...spec.args], {
     // A session of its own: a Ctrl-C in the terminal reaches the whole process group, and must not reach instances.
     detached: true,
+    cwd: spec.cwd,
     env: spec.environment,
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", ...spec.listenerFds],
     // JSON cannot be confused by values the app sends on the same channel.

@@ -31,8 +31,6 @@ export interface StartOptions {
   readonly cwd?: string;
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
-  /** Send signals to the whole process group and give it a group of its own. */
-  readonly ownGroup?: boolean;
 }
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
@@ -189,9 +187,11 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
     [...(options.execArgv ?? []), path.resolve(FIXTURES, app), ...standard, ...(options.args ?? [])],
     {
       cwd: options.cwd ?? temp,
-      env: environment(options.env),
+      // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+      env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
       stdio: ["ignore", "pipe", "pipe"],
-      detached: options.ownGroup ?? false,
+      // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+      detached: true,
     },
   );
   return new Running(child, temp);
@@ -201,7 +201,7 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
 function environment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
+      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|RUNTIME_DIRECTORY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
         name,
       ),
   );

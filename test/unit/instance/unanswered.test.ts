@@ -30,16 +30,17 @@ class FakeExchange {
 
 function setUp() {
   const clock = new FakeClock();
-  const open = new Map<FakeExchange, unknown>();
+  const open = new Map<FakeExchange, [unknown, unknown]>();
   const given: OpenRequest[] = [];
-  const unanswered = new Unanswered({ exchanges: () => open.entries() as never });
+  const unanswered = new Unanswered({ exchanges: () => open.values() as never });
   return {
     clock,
     given,
     unanswered,
-    begin(url: string): FakeExchange {
+    begin: (url: string): FakeExchange => {
       const exchange = new FakeExchange();
-      open.set(exchange, { connection: { socket: exchange.socket }, method: "GET", url, startedAt: clock.now() });
+      const { socket } = exchange;
+      open.set(exchange, [{ socket }, { answer: exchange, method: "GET", url, startedAt: clock.now() }]);
       return exchange;
     },
     over: (exchange: FakeExchange) => open.delete(exchange),
