@@ -2,7 +2,7 @@
  * The instance's life from `run()` to its last line: makes the app, listens, waits for the order to drain, drains, runs the
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
-import type { Server } from "node:http";
+import { closeSync } from "node:fs";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
@@ -11,6 +11,7 @@ import { type Acceptors, listenOn } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -29,64 +30,72 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   const { extras } = splitOptions(definition.options);
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
-  const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
-  if (prepared !== undefined) {
-    const { app } = prepared;
-    const acceptors = await untilFailed(role, listen(role, app.server));
+  const serving = await startUnlessStopped(role, () => prepare(role, definition.configureServer, extras));
+  if (serving === undefined) {
+    // Or who connects while the hooks run would wait in the queue for this process, which is not going to accept.
+    for (const { fd } of role.birth.listeners) closeSync(fd);
+  } else {
     lifecycle.ready();
-    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
-    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    startHeartbeat({
+      intervalMs: role.birth.options.heartbeatInterval,
+      connections: serving.connections,
+      send: (beat, sent) => lifecycle.beat(beat, sent),
+      clock: systemClock,
+    });
+    await drain(role, serving, await lifecycle.drainOrdered);
+    await serving.prepared
+      .close()
+      .catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
 }
 
-interface Prepared {
-  readonly app: PreparedApp;
+/** An app that could listen. */
+interface Startable {
+  readonly prepared: PreparedApp;
   readonly connections: Connections;
 }
 
-interface Serving extends Prepared {
+interface Serving extends Startable {
   readonly acceptors: Acceptors;
 }
 
-/** Undefined when the order to drain came first: a start that nobody waits for any more, and that must not come to listen. */
-function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
-  return untilFailed(role, Promise.race([work, role.lifecycle.drainOrdered.then(() => undefined)]));
-}
-
-/** Says why it failed and never returns then: the process ends as soon as that is said, and user code after run() must not run. */
-async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
+/** Undefined when the order to drain came first: a start that nobody waits for any more. */
+async function startUnlessStopped(role: InstanceRole, prepare: () => Promise<Startable>): Promise<Serving | undefined> {
   try {
-    return await work;
+    const startable = await Promise.race([prepare(), role.lifecycle.drainOrdered.then(() => undefined)]);
+    // Not in the race: once it listens it may have taken requests, which only a drain answers.
+    return startable && (await listen(role, startable));
   } catch (error) {
     role.lifecycle.fail(error);
+    // The process ends as soon as the reason has left it; user code after run() must not run.
     return new Promise(() => {});
   }
 }
 
-/** All that comes before the instance takes traffic. */
-async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
+async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Startable> {
   const { birth, lifecycle, services } = role;
-  const app = await prepareApp(services, { configureServer, extras, zones: role.zones });
-  role.zones?.open(app.server);
-  const connections = trackConnections(app.server);
+  const prepared = await prepareApp(services, { configureServer, extras, zones: role.zones });
+  role.zones?.open(prepared.server);
+  const connections = trackConnections(prepared.server);
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   const { readinessPath } = birth.options;
   if (readinessPath !== undefined) {
     const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
-    await askUntilReady(app.server, readinessPath, note);
+    await askUntilReady(prepared.server, readinessPath, note);
   }
-  return { app, connections };
+  return { prepared, connections };
 }
 
-/** From its call on connections come, so an order to drain is obeyed only after it. */
-function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
-  return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
-    throw listenError(error, birth.listeners);
+async function listen({ birth }: InstanceRole, startable: Startable): Promise<Serving> {
+  const { listeners, options } = birth;
+  const acceptors = await listenOn(startable.prepared.server, listeners, options.backlog).catch((error: unknown) => {
+    throw listenError(error, listeners);
   });
+  return { ...startable, acceptors };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */
@@ -111,7 +120,7 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     mode: reason,
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
-    keepAliveTimeoutMs: serving.app.server.keepAliveTimeout,
+    keepAliveTimeoutMs: serving.prepared.server.keepAliveTimeout,
     drainDelayMs: drainDelay,
     closeSpreadMs: closeSpread,
     clock: systemClock,

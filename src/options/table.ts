@@ -1,8 +1,9 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { HEALTH_OPTIONS } from "./health-options.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -15,6 +16,8 @@ export interface Kinds {
   size: number;
   /** `auto` or a whole number. */
   count: number | "auto";
+  /** A size in bytes, or a share of the memory there is, written `512MB` or `25%`. */
+  memory: number | `${number}%`;
   /** An octal file mode, written `0660`. */
   mode: number;
   /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
@@ -252,6 +255,7 @@ export const OPTIONS = {
     help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
     more: "MORE_UNCAUGHT",
   }),
+  ...HEALTH_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -294,16 +298,21 @@ const INSTANCE_OPTIONS = [
   "uncaught",
 ] as const;
 
-/** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & {
-  /** A number here: the supervisor has resolved `auto`. */
+/** What the supervisor makes of options for its instances. */
+export interface DerivedOptions {
+  /** What `auto` has become. */
   readonly backlog: number;
-};
+  /** Milliseconds between two heartbeats. */
+  readonly heartbeatInterval: number;
+}
 
-/** Picks what an instance gets; `backlog` is what `auto` has become. */
-export function instanceOptionsOf(options: ResolvedOptions, { backlog }: { backlog: number }): InstanceOptions {
+/** What an instance needs of them. */
+export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
+
+/** Picks what an instance gets. */
+export function instanceOptionsOf(options: ResolvedOptions, derived: DerivedOptions): InstanceOptions {
   const entries = INSTANCE_OPTIONS.map((name) => [name, options[name]]);
-  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), backlog };
+  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), ...derived };
 }
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */

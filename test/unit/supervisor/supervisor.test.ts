@@ -107,6 +107,11 @@ const FAILURE = {
   final: false,
 } as const;
 
+/** Which children have been told to drain. */
+function drained({ children }: Setup): number[] {
+  return children.flatMap((child, index) => (child.sent.length > 0 ? [index] : []));
+}
+
 describe("Supervisor", () => {
   let setup: Setup;
   beforeEach(() => {
@@ -137,7 +142,7 @@ describe("Supervisor", () => {
   it("is not ended by control messages that an app made up", async () => {
     const forge = (message: unknown): void => last().say(message as ToSupervisor);
     for (const error of [null, 7, {}, { message: {} }, { name: "E", message: "m", text: 5 }, { name: 1 }]) {
-      forge({ choir: "start-failed", error, final: "yes" });
+      forge({ choir: "start-failed", error });
     }
     forge({ choir: "no such message" });
     await last().end(3);
@@ -354,11 +359,6 @@ describe("rolling restart", () => {
     return setup;
   }
 
-  /** Which children have been told to drain. */
-  function drained({ children }: Setup): number[] {
-    return children.flatMap((child, index) => (child.sent.length > 0 ? [index] : []));
-  }
-
   it("replaces one after the other, the first one after the canary time, each by a newcomer that is ready", async () => {
     const setup = started({ instances: 3 });
     const result = setup.supervisor.restart("test");
@@ -504,9 +504,31 @@ describe("rolling restart", () => {
     setup.supervisor.stop("SIGTERM");
     expect(await first).toMatchObject({ outcome: "stopped" });
     expect(await second).toMatchObject({ outcome: "stopped" });
-    expect(drained(setup)).toEqual([0, 1, 2]);
     for (const child of setup.children) await child.end(0);
     expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+});
+
+describe("the order of a stop", () => {
+  it("lets those that serve go on until those that only start are gone", async () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    expect(drained(setup)).toEqual([1]);
+    await setup.children[1]!.end(0);
+    expect(drained(setup)).toEqual([0, 1]);
+    await setup.children[0]!.end(0);
+    expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+
+  it("but for no longer than a second", () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    setup.clock.advance(999);
+    expect(drained(setup)).toEqual([1]);
+    setup.clock.advance(1);
+    expect(drained(setup)).toEqual([0, 1]);
   });
 });
 
