@@ -74,7 +74,7 @@ export type ChoirEvent =
     } & OfInstance)
   /** It is going to be replaced, and serves until then. */
   | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" | RecycleReason } & OfInstance)
-  /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds or requests. */
+  /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds, requests, or a share of the heap. */
   | ({
       readonly event: "instance-recycled";
       readonly reason: RecycleReason;

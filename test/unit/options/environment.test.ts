@@ -22,6 +22,7 @@ const BIRTH: InstanceBirth = {
     drainDelay: 0,
     closeSpread: 10_000,
     backlog: 4096,
+    heartbeatInterval: 1000,
   },
   listeners: [{ fd: 4, address: "127.0.0.1:3000" }],
   pubSubFd: 3,
