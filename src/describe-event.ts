@@ -15,6 +15,11 @@ const DESCRIBERS: Describers = {
     message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
     ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
+  "control-unavailable": ({ error, hint }) => ({
+    level: "warn",
+    message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,
+    detail: hint,
+  }),
   "instance-ready": (event) => ({
     level: "info",
     message: `Instance ${event.instance} listening at ${urlsOf(event)} (pid ${event.pid}, ready in ${describeDuration(event.startMs)})`,
@@ -158,6 +163,7 @@ const ENDINGS: { readonly [R in ExitReason]: Ending } = {
   "max-memory": endedRecycled,
   heap: endedRecycled,
   left: () => ({ level: "info", what: "drained and ended, since it got a SIGTERM of its own," }),
+  uncaught: (event) => ({ level: "error", what: `drained and ended after an uncaught error: ${how(event)},` }),
   "broken-pipe": (event) => ({ level: "error", what: `ended since its pub/sub pipe broke: ${how(event)}` }),
 };
 
@@ -170,6 +176,7 @@ const PERHAPS: Readonly<Record<string, string>> = {
 /** What an instance that leaves has, or has done. */
 const LEAVING: Readonly<Record<Event<"instance-leaving">["reason"], string>> = {
   left: "got a SIGTERM of its own",
+  uncaught: "had an uncaught error",
   "broken-pipe": "has no pub/sub any more",
   "max-requests": "has reached --max-requests",
   "max-age": "has reached --max-age",

@@ -18,6 +18,8 @@ export type ExitReason =
   | "killed"
   /** A SIGTERM of its own made it drain. */
   | "left"
+  /** An uncaught error made it drain. */
+  | "uncaught"
   /** Its pub/sub pipe carried something that is no frame. */
   | "broken-pipe"
   /** Its event loop was blocked past --unresponsive-timeout. */
@@ -46,7 +48,11 @@ export type ChoirEvent =
       readonly pid: number;
       /** Choir's. */
       readonly version: string;
+      /** The control socket's path; left away when there is none. */
+      readonly control?: string;
     }
+  /** The app runs without a control socket. */
+  | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({
       readonly event: "instance-ready";
       readonly url: string;
@@ -73,7 +79,10 @@ export type ChoirEvent =
       readonly repeated: boolean;
     } & OfInstance)
   /** It is going to be replaced, and serves until then. */
-  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" | RecycleReason } & OfInstance)
+  | ({
+      readonly event: "instance-leaving";
+      readonly reason: "left" | "uncaught" | "broken-pipe" | RecycleReason;
+    } & OfInstance)
   /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds, requests, or a share of the heap. */
   | ({
       readonly event: "instance-recycled";

@@ -70,8 +70,8 @@ export type ToSupervisor =
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */
   | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
-  /** It wants to end, by a signal of its own: it serves until it is told to drain. */
-  | { readonly choir: "leaving" }
+  /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
+  | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
   /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */

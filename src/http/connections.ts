@@ -104,6 +104,13 @@ export class Connections {
     return this.#connections.values();
   }
 
+  /** What is open, with its connection; upgraded sockets are not in it. */
+  *exchanges(): Generator<[Connection, Exchange]> {
+    for (const connection of this.#connections.values()) {
+      for (const exchange of connection.open) yield [connection, exchange];
+    }
+  }
+
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
     const now = this.#clock.now();
@@ -184,7 +191,7 @@ export class Connections {
     if (req.httpVersionMajor > 1) return false;
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
-    if (connection === undefined || connection.open.some(({ answer }) => answer === response)) return false;
+    if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
     return this.#watcher !== undefined;

@@ -120,6 +120,9 @@ function isBirth(value: unknown): value is InstanceBirth {
       ready: "string",
       shutdownTimeout: "number",
       idleGrace: "number",
+      useZone: "boolean",
+      trustRequestId: "boolean",
+      uncaught: "string",
       backlog: "number",
       heartbeatInterval: "number",
     }) &&

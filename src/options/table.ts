@@ -81,6 +81,34 @@ export const OPTIONS = {
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
   }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more: "MORE_ZONE",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect. See [commands.md](commands.md).",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
@@ -137,14 +165,14 @@ export const OPTIONS = {
     max: 2_147_483_647,
     placeholder: "n|auto",
     default: "auto",
-    help: "Length of the queue of connections not yet accepted; auto is net.core.somaxconn",
+    help: "How many connections may wait until an instance accepts them; auto is the system's limit, net.core.somaxconn",
   }),
   bindRetry: option({
     kind: "duration",
     group: "address",
     placeholder: "time",
     default: 5 * SECOND,
-    help: "How long to wait for an address that is in use",
+    help: "How long to try again while the address is in use",
   }),
   ready: option({
     kind: "string",
@@ -152,7 +180,7 @@ export const OPTIONS = {
     group: "life",
     placeholder: "auto|manual",
     default: "auto",
-    help: "When an instance listens: auto after configureServer, manual when the app calls ready()",
+    help: "When an instance takes requests: auto when configureServer is done, manual when the app calls ready()",
   }),
   /** Asked inside the process, over a connection of its own, so that no client meets an instance that is not ready. */
   readinessPath: option({
@@ -168,7 +196,7 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 60 * SECOND,
-    help: "How long an instance may take to get ready",
+    help: "How long an instance may take to get ready before it is killed",
   }),
   /** From the order to drain until SIGKILL. */
   shutdownTimeout: option({
@@ -177,14 +205,14 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 30 * SECOND,
-    help: "How long an instance may take to drain before it is killed",
+    help: "How long an instance that is to stop may take for its open requests before it is killed",
   }),
   idleGrace: option({
     kind: "duration",
     group: "life",
     placeholder: "time",
     default: 500,
-    help: "How long idle keep-alive connections stay open after a stop was asked for",
+    help: "How long connections without a request stay open when the program stops",
   }),
   /** For load balancers, which must see that it is not ready before it refuses. */
   drainDelay: option({
@@ -217,6 +245,15 @@ export const OPTIONS = {
     placeholder: "time",
     default: 3 * SECOND,
     help: "How long the first newcomer of a rolling restart must stay ready before others follow",
+  }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more: "MORE_UNCAUGHT",
   }),
   ...HEALTH_OPTIONS,
   logFormat: option({
@@ -256,6 +293,9 @@ const INSTANCE_OPTIONS = [
   "idleGrace",
   "drainDelay",
   "closeSpread",
+  "useZone",
+  "trustRequestId",
+  "uncaught",
 ] as const;
 
 /** What the supervisor makes of options for its instances. */

@@ -54,8 +54,8 @@ export interface InstanceExit {
   readonly note?: string;
 }
 
-/** Why an instance has to be replaced: a signal of its own, garbage on its pub/sub pipe, or a limit that it reached. */
-export type LeavingReason = "left" | "broken-pipe" | RecycleReason;
+/** Why an instance has to be replaced: a signal of its own, an uncaught error, garbage on its pub/sub pipe, or a limit that it reached. */
+export type LeavingReason = "left" | "uncaught" | "broken-pipe" | RecycleReason;
 
 /** What an instance tells the one who keeps it. */
 export interface InstanceObserver {
@@ -109,6 +109,11 @@ export class Instance {
     });
     child.onMessage((message) => this.#receive(message));
     void child.exited.then((exit) => this.#exit(exit));
+  }
+
+  /** How events name it. */
+  get place(): { readonly instance: number; readonly generation: number; readonly pid: number } {
+    return { instance: this.slot, generation: this.generation, pid: this.pid };
   }
 
   get state(): InstanceState {
@@ -184,7 +189,7 @@ export class Instance {
         this.#final = message.final;
         return;
       case "leaving":
-        this.leave("left");
+        this.leave(message.reason);
         return;
       case "heartbeat":
         this.#heardAt = this.#clock.now();
@@ -232,9 +237,4 @@ function sentSpawnError(error: Error): SentError {
     text: error.message,
     ...(code === undefined ? {} : { code }),
   };
-}
-
-/** Which one it is, for an event. */
-export function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
-  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
 }

@@ -1,6 +1,5 @@
 /** Makes instances: gives a process its birth value, its sockets, its log pipes and its place at the broker. Runs in the supervisor. */
 import { randomUUID } from "node:crypto";
-import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
@@ -14,6 +13,7 @@ import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
 import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
 import { countOomKills } from "./memory.ts";
+import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { ThreadState } from "./thread-state.ts";
 
@@ -74,18 +74,13 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
   const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
   const execArgv = [...inherited, INSPECT_PORT_FLAG, "--import", PRELOAD];
   const patients = new WeakMap<Instance, Patient>();
-  const locations = new Map<number, Location>();
-  const locationOf = (generation: number): Location => {
-    const location = locations.get(generation);
-    if (location === undefined) throw new Error(`Generation ${generation} was not prepared. This is a bug in Choir`);
-    return location;
-  };
+  const locations = new Locations(setup.program);
   return {
     launch(place, observer) {
       const uid = randomUUID();
       const child = spawnChild({
         ...setup.program,
-        ...locationOf(place.generation),
+        ...locations.of(place.generation),
         execArgv,
         environment: instanceEnvironment(birthOf(setup, place, uid)),
         listenerFds: setup.sockets.map((socket) => socket.fd),
@@ -100,12 +95,8 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
       if (patient === undefined) throw new Error("An instance of another launcher. This is a bug in Choir");
       return examine(patient, { state, clock: setup.clock });
     },
-    prepare(generation) {
-      locations.set(generation, locate(setup.program));
-    },
-    isThere(generation) {
-      return existsSync(locationOf(generation).entry);
-    },
+    prepare: (generation) => locations.prepare(generation),
+    isThere: (generation) => locations.isThere(generation),
   };
 }
 
@@ -123,25 +114,6 @@ function adopt(
     instance: new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords }),
     patient: { kill: (signal) => child.kill(signal), intercept: (interceptor) => log.intercept(interceptor) },
   };
-}
-
-/** Where a generation's program really lies: a deploy that moves a symbolic link later does not change it. */
-interface Location {
-  readonly entry: string;
-  readonly cwd: string;
-}
-
-function locate({ entry, cwd }: Program): Location {
-  return { entry: realPath(entry), cwd: realPath(cwd) };
-}
-
-/** The path itself when it cannot be resolved: the start then fails with Node's own message. */
-function realPath(file: string): string {
-  try {
-    return realpathSync(file);
-  } catch {
-    return file;
-  }
 }
 
 function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth {
@@ -162,7 +134,7 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
 }
 
 function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
-  const of = { instance: instance.slot, generation: instance.generation, pid: instance.pid };
+  const of = instance.place;
   broker.connect({
     id: instance.uid,
     stream: child.pubSub,

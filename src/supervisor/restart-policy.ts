@@ -1,7 +1,7 @@
 /** Decides what follows an exit: when a slot is filled anew, and when the supervisor gives up. Pure; used in the supervisor. */
 
 /** An instance that was ready this long has proved itself: the back-off begins anew. */
-export const STABLE_AFTER_MS = 10_000;
+const STABLE_AFTER_MS = 10_000;
 /** A slot that fails this often before any instance was ever ready has failed for good. */
 export const MAX_START_FAILURES = 5;
 

@@ -5,7 +5,7 @@
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { ResolvedOptions } from "../options/table.ts";
-import { type Instance, placeOf } from "./instance.ts";
+import type { Instance } from "./instance.ts";
 import type { Examiner } from "./launcher.ts";
 import { decideLiveness, type LivenessMemory, type Unresponsive } from "./liveness.ts";
 import { memoryLimit } from "./memory.ts";
@@ -95,7 +95,7 @@ class Rounds {
     if (instance.state === "killing" || instance.state === "exited") return;
     emit({
       event: "instance-unresponsive",
-      ...placeOf(instance),
+      ...instance.place,
       silentMs: Math.round(silentMs),
       state,
       stack,
@@ -123,7 +123,7 @@ class Rounds {
     const instance = live.find(({ uid }) => uid === recycling?.uid);
     if (instance === undefined || recycling === undefined) return;
     const { uid: _, ...rest } = recycling;
-    emit({ event: "instance-recycled", ...placeOf(instance), ...rest });
+    emit({ event: "instance-recycled", ...instance.place, ...rest });
     this.#supervisor.replace(instance, recycling.reason);
   }
 }

@@ -3,10 +3,11 @@ import { ChoirError } from "../errors.ts";
 import type { SentError } from "../protocol.ts";
 import type { InstanceExit } from "./instance.ts";
 import { isRecycling } from "./recycling.ts";
-import type { ObservedExit } from "./restart-policy.ts";
+import { hasFailedToStart, type ObservedExit, type SlotHistory } from "./restart-policy.ts";
 
 export class StartFailures {
   readonly #said = new Set<string>();
+  #everReady = false;
 
   /** The cause of a failed start, and whether it has been said before. */
   note(exit: InstanceExit): { error: SentError; repeated: boolean } {
@@ -16,14 +17,28 @@ export class StartFailures {
     return { error, repeated };
   }
 
-  /** An instance got ready: a later failure is news, whatever its cause. */
-  forget(): void {
-    this.#said.clear();
+  /** An instance got ready: a later failure is news, whatever its cause, and nothing is hopeless any more. */
+  end(): void {
+    if (!this.#everReady) this.#said.clear();
+    this.#everReady = true;
+  }
+
+  /** Whether no start can succeed: no instance was ever ready, and this exit or all the failures so far say so. */
+  areHopeless(exit: InstanceExit, { histories, allEnded }: StartState): boolean {
+    if (this.#everReady) return false;
+    return isFinal(exit) || allEnded || hasFailedToStart(histories, this.#everReady);
   }
 }
 
+export interface StartState {
+  /** Of every slot. */
+  readonly histories: readonly SlotHistory[];
+  /** No process is left, and none may follow. */
+  readonly allEnded: boolean;
+}
+
 /** Why an instance that never was ready ended. */
-export function causeOf(exit: InstanceExit): SentError {
+function causeOf(exit: InstanceExit): SentError {
   if (exit.error !== undefined) return exit.error;
   // Nothing came over IPC: it was killed, timed out, or the app itself ended the process.
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
@@ -35,7 +50,7 @@ export function causeOf(exit: InstanceExit): SentError {
 }
 
 /** Whether the same will happen to every start, so that there is no use in another one. */
-export function isFinal(exit: InstanceExit): boolean {
+function isFinal(exit: InstanceExit): boolean {
   return exit.final || exit.error?.code === "ERR_CHOIR_ADDRESS_IN_USE";
 }
 
@@ -66,4 +81,9 @@ export function startError(error: SentError): ChoirError {
   return new ChoirError("ERR_CHOIR_START", `No instance could be started: ${error.message}`, {
     hint: "The log above has the whole error of the first failure",
   });
+}
+
+/** What is said when nothing is left and nothing may follow. */
+export function allCrashedError(): ChoirError {
+  return new ChoirError("ERR_CHOIR_ALL_CRASHED", "Every instance has ended, and --no-respawn forbids new ones");
 }
