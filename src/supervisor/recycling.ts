@@ -60,8 +60,8 @@ export const NO_RECYCLING: RecyclingMemory = { records: new Map(), memoryHeldUnt
 const SAMPLES = 3;
 /** An app that reaches its memory limit sooner than this after each start would do nothing but be replaced. */
 export const EARLY_MS = 60_000;
-/** V8 spends its time on collecting garbage from about here on, and ends the process at 1. */
-const HEAP_FILL = 0.9;
+/** From 0.8 on V8 ends a process whose collections of garbage free too little, and at 1 any. */
+const HEAP_FILL = 0.85;
 const SPREAD = 0.1;
 
 /** One round: remembers what the heartbeats said, and names the instance to replace, if it is anyone's turn. */

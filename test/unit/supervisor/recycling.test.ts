@@ -98,7 +98,7 @@ describe("decideRecycling", () => {
     const play = new Play({});
     const full: Change = { statistics: { heapFill: 0.91 } };
     expect([play.round(full), play.round(full)]).toEqual([undefined, undefined]);
-    expect(play.round(full)).toMatchObject({ reason: "heap", value: 0.91, limit: 0.9 });
+    expect(play.round(full)).toMatchObject({ reason: "heap", value: 0.91, limit: 0.85 });
   });
 
   it("one at a time: nobody while another one starts, drains or is about to", () => {
