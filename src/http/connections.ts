@@ -117,7 +117,22 @@ export class Connections {
     return [...this.#connections.values()]
       .flatMap<Omit<Exchange, "answer">>(({ open, upgrade }) => upgrade ?? open)
       .sort((a, b) => a.startedAt - b.startedAt)
-      .map(({ method, url, startedAt }) => ({ method, path: pathOf(url), ageMs: Math.round(now - startedAt) }));
+      .map((exchange) => nameOf(exchange, now));
+  }
+
+  /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
+  oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
+    const now = this.#clock.now();
+    const oldest: Exchange[] = [];
+    for (const { open } of this.#connections.values()) {
+      for (const exchange of open) {
+        if (now - exchange.startedAt < minAgeMs) continue;
+        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
+        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
+        if (oldest.length > most) oldest.pop();
+      }
+    }
+    return oldest.map((exchange) => nameOf(exchange, now));
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -249,6 +264,10 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
+}
+
+function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
+  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
 }
 
 function pathOf(url: string): string {

@@ -12,6 +12,7 @@ import {
   type ToInstance,
   type ToSupervisor,
 } from "../protocol.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 
 /** How long the last message may take to leave before the process ends without it. */
 const SEND_DEADLINE_MS = 1000;
@@ -74,6 +75,11 @@ export class Lifecycle {
   /** Says which requests it still waits for. */
   reportOpen(requests: readonly OpenRequest[]): void {
     this.#send({ choir: "open-requests", requests });
+  }
+
+  /** Says that the loop turns, and what the process does; `sent` is called when the message has left it. */
+  beat(beat: Heartbeat, sent: () => void): void {
+    this.#send({ choir: "heartbeat", ...beat }, sent);
   }
 
   /** Lets go of all that holds the process, so that code after `run()` may still finish; ends it when that takes too long. */

@@ -11,6 +11,7 @@ import { type Acceptors, listenOn } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -35,6 +36,12 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     for (const { fd } of role.birth.listeners) closeSync(fd);
   } else {
     lifecycle.ready();
+    startHeartbeat({
+      intervalMs: role.birth.options.heartbeatInterval,
+      connections: serving.connections,
+      send: (beat, sent) => lifecycle.beat(beat, sent),
+      clock: systemClock,
+    });
     await drain(role, serving, await lifecycle.drainOrdered);
     await serving.prepared
       .close()

@@ -1,8 +1,9 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { HEALTH_OPTIONS } from "./health-options.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -15,6 +16,8 @@ export interface Kinds {
   size: number;
   /** `auto` or a whole number. */
   count: number | "auto";
+  /** A size in bytes, or a share of the memory there is, written `512MB` or `25%`. */
+  memory: number | `${number}%`;
   /** An octal file mode, written `0660`. */
   mode: number;
   /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
@@ -94,6 +97,17 @@ export const OPTIONS = {
     more:
       "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
       "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect. See [commands.md](commands.md).",
   }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
@@ -241,6 +255,7 @@ export const OPTIONS = {
     help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
     more: "MORE_UNCAUGHT",
   }),
+  ...HEALTH_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -283,16 +298,21 @@ const INSTANCE_OPTIONS = [
   "uncaught",
 ] as const;
 
-/** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & {
-  /** A number here: the supervisor has resolved `auto`. */
+/** What the supervisor makes of options for its instances. */
+export interface DerivedOptions {
+  /** What `auto` has become. */
   readonly backlog: number;
-};
+  /** Milliseconds between two heartbeats. */
+  readonly heartbeatInterval: number;
+}
 
-/** Picks what an instance gets; `backlog` is what `auto` has become. */
-export function instanceOptionsOf(options: ResolvedOptions, { backlog }: { backlog: number }): InstanceOptions {
+/** What an instance needs of them. */
+export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
+
+/** Picks what an instance gets. */
+export function instanceOptionsOf(options: ResolvedOptions, derived: DerivedOptions): InstanceOptions {
   const entries = INSTANCE_OPTIONS.map((name) => [name, options[name]]);
-  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), backlog };
+  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), ...derived };
 }
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */

@@ -3,14 +3,17 @@
  * Called by src/runner.ts; the only place that puts the parts of supervisor/ together.
  */
 import { type Clock, systemClock } from "../clock.ts";
+import { Control, pathContext } from "../control/control.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import { instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import { processEnvironment } from "../options/environment.ts";
+import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
+import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -31,10 +34,18 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
   const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
   const sockets = await bindSockets(setup.options, systemClock);
+  const emit = (event: ChoirEvent): void => {
+    setup.logs.event(event);
+    control.events.emit(event);
+  };
+  const context = pathContext(processEnvironment());
+  const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   try {
-    return await supervise(setup, sockets);
+    return await supervise(setup, { sockets, emit, control });
   } finally {
     close(sockets);
+    // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
+    await control.close();
     clearInterval(keepAlive);
   }
 }
@@ -44,30 +55,33 @@ function close(sockets: readonly BoundSocket[]): void {
   for (const socket of sockets) socket.close();
 }
 
-async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]): Promise<Outcome> {
+interface Surroundings {
+  readonly sockets: readonly BoundSocket[];
+  readonly emit: (event: ChoirEvent) => void;
+  readonly control: Control;
+}
+
+async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { options, logs } = setup;
-  const emit = (event: ChoirEvent): void => logs.event(event);
+  const { name, version, options, logs } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `http://${address}`));
   const launcher = createLauncher({
-    name: setup.name,
+    name,
     concurrency: instances,
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptionsOf(options, {
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    }),
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     logs,
     broker: new Broker({ clock }),
     clock,
     emit,
   });
-  const supervisor = new Supervisor(
-    { ...options, name: setup.name, version: setup.version, instances, urls },
-    { launcher, clock, emit, ending: () => void clock.after(options.drainDelay, () => close(sockets)) },
-  );
+  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
+  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const socket = await control.open(supervisor);
+  // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
     stray: (error) => emit({ event: "stray-error", ...error }),
@@ -77,9 +91,18 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
     },
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
-  emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
+  const { pid } = process;
+  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   supervisor.start();
-  const outcome = await supervisor.finished;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
+  return {
+    backlog: backlog === "auto" ? systemBacklog() : backlog,
+    heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
+  };
 }

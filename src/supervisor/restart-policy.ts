@@ -25,10 +25,13 @@ export interface ObservedExit {
   /** Milliseconds for which it was ready; null when it never was. */
   readonly readyMs: number | null;
   readonly timedOut: boolean;
+  /** It was asked to end, and did: that says nothing of the next one. */
+  readonly planned?: boolean;
 }
 
 /** Adds an exit to a slot's history. */
 export function remember(history: SlotHistory, exit: ObservedExit): SlotHistory {
+  if (exit.planned === true) return (exit.readyMs ?? 0) >= STABLE_AFTER_MS ? CLEAN_HISTORY : history;
   if (exit.readyMs === null) {
     return { quickExits: history.quickExits + 1, startFailures: history.startFailures + 1, timedOut: exit.timedOut };
   }

@@ -7,14 +7,15 @@ import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
 import { Farewell } from "./farewell.ts";
-import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
+import { type Instance, type InstanceExit, type InstanceObserver, type LeavingReason } from "./instance.ts";
 import type { Launcher } from "./launcher.ts";
+import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
-import { hasFailedToStart, remember, respawnDelay } from "./restart-policy.ts";
+import { respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
-import { allCrashedError, endOf, isFinal, StartFailures, startError } from "./start-failures.ts";
+import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
@@ -61,7 +62,6 @@ export class Supervisor {
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
   #farewell: Farewell | undefined;
-  #everReady = false;
   readonly #restarts: Restarts;
 
   constructor(options: SupervisorOptions, context: SupervisorContext) {
@@ -129,23 +129,34 @@ export class Supervisor {
 
   /** Has an instance followed by another one, which is ready before it drains. */
   replace(instance: Instance, reason: LeavingReason): void {
-    this.#leaving(instance, reason);
+    instance.leave(reason);
+  }
+
+  /** Every process that has not been seen to exit. */
+  get live(): Instance[] {
+    return [...this.#live.keys()];
+  }
+
+  /** Whether neither a rolling restart nor the stop is under way. */
+  get isSettled(): boolean {
+    return this.#outcome === undefined && this.#restarts.rollout === undefined;
   }
 
   /** What there is at the moment. */
   snapshot(): Snapshot {
     const { name, version, urls } = this.#options;
     const live = [...this.#live];
+    const state = this.isSettled ? "running" : this.#outcome === undefined ? "restarting" : "stopping";
     return {
       name,
       version,
+      urls,
+      state,
       pid: process.pid,
       startedAt: this.#startedAt,
-      state: this.#outcome !== undefined ? "stopping" : this.#restarts.rollout === undefined ? "running" : "restarting",
       generation: this.#restarts.generation,
       instances: this.#slots.length,
       ready: live.filter(([instance]) => instance.state === "ready").length,
-      urls,
       slots: slotSnapshot(this.#slots, live, this.#context.clock),
       lastRestart: this.#restarts.last,
     };
@@ -161,8 +172,7 @@ export class Supervisor {
   }
 
   #ready(instance: Instance): void {
-    if (!this.#everReady) this.#failures.forget();
-    this.#everReady = true;
+    this.#failures.end();
     const urls = this.#options.urls;
     const startMs = Math.round(this.#context.clock.now() - instance.spawnedAt);
     this.#context.emit({ event: "instance-ready", ...instance.place, url: urls[0] ?? "", urls, startMs });
@@ -174,17 +184,14 @@ export class Supervisor {
   #leaving(instance: Instance, reason: LeavingReason): void {
     this.#context.emit({ event: "instance-leaving", ...instance.place, reason });
     const slot = this.#slotOf(instance);
-    const isReplaceable = this.#outcome === undefined && this.#options.respawn && !slot.retired;
-    if (!isReplaceable || slot.current !== instance) {
+    // --no-respawn is about crashes: a limit that was set asks for a replacement.
+    const mayReplace = this.#options.respawn || isRecycling(reason);
+    if (this.#outcome !== undefined || !mayReplace || slot.retired || slot.current !== instance) {
       instance.drain("replaced");
       return;
     }
-    let delayMs = 0;
-    if (reason === "uncaught") {
-      // It counts where it happens, so that a request that fails each time it is asked makes no storm of processes.
-      slot.history = remember(slot.history, { readyMs: instance.readyFor ?? null, timedOut: false });
-      delayMs = respawnDelay(slot.history, this.#context.clock.random());
-    }
+    if (reason === "uncaught") slot.recordUncaught(instance);
+    const delayMs = reason === "uncaught" ? respawnDelay(slot.history, this.#context.clock.random()) : 0;
     this.#succeed(slot, delayMs);
   }
 
@@ -207,11 +214,7 @@ export class Supervisor {
     this.#live.delete(instance);
     this.#farewell?.exited(instance);
     slot.release(instance);
-    if (exit.reason !== "uncaught") {
-      slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
-    }
-    const at = new Date(this.#context.clock.date()).toISOString();
-    slot.lastExit = { reason: exit.reason, code: exit.code, signal: exit.signal, at };
+    slot.record(exit, new Date(this.#context.clock.date()).toISOString());
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
     const hopeless = failure !== undefined && this.#isHopeless(exit);
     const respawns = slot.isVacant && this.#outcome === undefined && this.#options.respawn && !hopeless;
@@ -225,6 +228,7 @@ export class Supervisor {
       uptimeMs: Math.round(exit.uptimeMs),
       respawnMs,
       repeated: failure?.repeated ?? false,
+      ...(exit.note === undefined ? {} : { note: exit.note }),
     });
     if (exit.reason !== "asked") this.#restarts.rollout?.exited(instance, endOf(exit));
     if (respawnMs !== null) this.#respawnLater(slot, respawnMs);
@@ -252,10 +256,9 @@ export class Supervisor {
 
   /** No instance was ever ready, and going on would not change it. */
   #isHopeless(exit: InstanceExit): boolean {
-    if (this.#everReady || this.#outcome !== undefined) return false;
-    const histories = this.#slots.map((slot) => slot.history);
+    if (this.#outcome !== undefined) return false;
     const allEnded = !this.#options.respawn && this.#live.size === 0;
-    return isFinal(exit) || allEnded || hasFailedToStart(histories, this.#everReady);
+    return this.#failures.areHopeless(exit, { histories: this.#slots.map((slot) => slot.history), allEnded });
   }
 
   #rolloutHost(): RolloutHost {

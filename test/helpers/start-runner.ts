@@ -187,7 +187,8 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
     [...(options.execArgv ?? []), path.resolve(FIXTURES, app), ...standard, ...(options.args ?? [])],
     {
       cwd: options.cwd ?? temp,
-      env: environment(options.env),
+      // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+      env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
       stdio: ["ignore", "pipe", "pipe"],
       // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
       detached: true,
@@ -200,7 +201,7 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
 function environment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
+      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|RUNTIME_DIRECTORY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
         name,
       ),
   );

@@ -25,6 +25,7 @@ const BIRTH: InstanceBirth = {
     trustRequestId: false,
     uncaught: "replace",
     backlog: 4096,
+    heartbeatInterval: 1000,
   },
   listeners: [{ fd: 4, address: "127.0.0.1:3000" }],
   pubSubFd: 3,

@@ -35,6 +35,7 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   quiet: { flag: ["--quiet"], text: "1", value: true },
   useZone: { flag: ["--use-zone"], text: "yes", value: true },
   trustRequestId: { flag: ["--trust-request-id"], text: "1", value: true },
+  control: { flag: ["--control", "/run/example.sock"], text: "/run/example.sock", value: "/run/example.sock" },
   address: { flag: ["-a", "::1"], text: "::1", value: ["::1"] },
   concurrency: { flag: ["-j3"], text: "3", value: 3 },
   port: { flag: ["--port=8080"], text: "8080", value: 8080 },
@@ -51,6 +52,10 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   maxSurge: { flag: ["--max-surge", "50%"], text: "50%", value: "50%" },
   canaryTime: { flag: ["--canary-time", "0s"], text: "0s", value: 0 },
   uncaught: { flag: ["--uncaught=exit"], text: "exit", value: "exit" },
+  unresponsiveTimeout: { flag: ["--unresponsive-timeout=5s"], text: "5s", value: 5000 },
+  maxRequests: { flag: ["--max-requests", "1000"], text: "1000", value: 1000 },
+  maxAge: { flag: ["--max-age=1d"], text: "1d", value: 86_400_000 },
+  maxMemory: { flag: ["--max-memory", "25%"], text: "25%", value: "25%" },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 
