@@ -7,7 +7,7 @@ import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
 import { Farewell } from "./farewell.ts";
-import { type Instance, type InstanceExit, type InstanceObserver, type LeavingReason } from "./instance.ts";
+import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
 import type { Launcher } from "./launcher.ts";
 import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
