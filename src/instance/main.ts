@@ -13,6 +13,7 @@ import { createLogger } from "./logger.ts";
 import { assumeRole } from "./role.ts";
 import type { OwnServices } from "./services.ts";
 import { ShutdownHooks } from "./shutdown-hooks.ts";
+import { TlsInbox } from "./tls-inbox.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
 if (birth !== undefined) enterInstance(birth);
@@ -23,9 +24,11 @@ function enterInstance(birth: InstanceBirth): void {
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
+  // Before anything listens to messages: they come from then on.
+  const tls = new TlsInbox();
   const lifecycle = new Lifecycle({ exit: (code) => process.exit(code) });
   const services = createServices(birth, { lifecycle, hooks });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks });
+  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, tls });
   process.on("uncaughtException", (thrown: unknown) => {
     // An app with a handler of its own has decided what an uncaught error means.
     if (process.listenerCount("uncaughtException") > 1) return;

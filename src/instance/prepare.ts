@@ -1,15 +1,18 @@
 /** From the user's configureServer to a server that only has to listen. Runs in the instance, and in tests of users' apps. */
-import type { Server } from "node:http";
 import { compileHeaderPolicy, DEFAULT_APP_HEADERS } from "../http/headers.ts";
+import type { AppServer } from "../http/limits.ts";
+import type { ServerSettings } from "../http/server.ts";
 import type { RunnerExtras } from "../runner-options.ts";
-import { checkConfigureServer } from "./app.ts";
+import { checkConfigureServer, http1OnlyName } from "./app.ts";
 import { configureApp } from "./configure-app.ts";
 import { createAppContainer } from "./container.ts";
 import { openServer } from "./open-server.ts";
 import type { OwnServices } from "./services.ts";
 
 export interface PreparedApp {
-  readonly server: Server;
+  readonly server: AppServer;
+  /** What the app is, when it cannot speak HTTP/2 and that is wanted. */
+  readonly http1Only: string | undefined;
   /** To be called after the last response: the app's own end, such as Fastify's onClose hooks. */
   close(): Promise<void>;
 }
@@ -17,7 +20,7 @@ export interface PreparedApp {
 /** Runs configureServer and makes the server of what it sets up; its errors are passed on as they are. */
 export async function prepareApp(
   services: OwnServices,
-  { configureServer, extras }: { configureServer: unknown; extras: RunnerExtras },
+  { configureServer, extras, settings }: { configureServer: unknown; extras: RunnerExtras; settings: ServerSettings },
 ): Promise<PreparedApp> {
   const configure = checkConfigureServer(configureServer);
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
@@ -26,13 +29,15 @@ export async function prepareApp(
     container: () => createAppContainer(services),
     headers: withDefaults,
     fastify: extras.fastify,
+    settings,
   });
   const headers = isDefault ? withDefaults : compileHeaderPolicy(extras);
   // The logger is looked up when it is used: an app that never fails needs none.
   const onError = (error: unknown): void => services.logger.error({ err: error }, "The app's fetch failed");
-  const server = await openServer(served, { headers, onError });
+  const server = await openServer(served, { headers, onError, settings });
   return {
     server,
+    http1Only: settings.tls?.http2 ? http1OnlyName(served) : undefined,
     async close() {
       if (served.kind === "server") await served.close?.();
     },

@@ -6,6 +6,7 @@ import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
+import type { TlsInbox } from "./tls-inbox.ts";
 
 /** What this process is to Choir. */
 export type Role =
@@ -19,6 +20,7 @@ export interface InstanceRole {
   readonly birth: InstanceBirth;
   readonly lifecycle: Lifecycle;
   readonly hooks: ShutdownHooks;
+  readonly tls: TlsInbox;
 }
 
 const ROLE = Symbol.for("choir.role");

@@ -5,7 +5,7 @@
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
-import { type Acceptors, listenOn } from "../http/server.ts";
+import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
@@ -58,7 +58,10 @@ async function startUnlessStopped(role: InstanceRole, start: () => Promise<Servi
 
 async function start(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Serving> {
   const { birth, lifecycle, services } = role;
-  const prepared = await prepareApp(services, { configureServer, extras });
+  const settings = await serverSettings(role);
+  const prepared = await prepareApp(services, { configureServer, extras, settings });
+  if (prepared.http1Only !== undefined) lifecycle.http1Only(prepared.http1Only);
+  if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(prepared.server, next));
   const connections = trackConnections(prepared.server);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
@@ -66,6 +69,15 @@ async function start(role: InstanceRole, configureServer: unknown, extras: Runne
     throw listenError(error, birth.listeners);
   });
   return { prepared, connections, acceptors };
+}
+
+/** How requests are taken, by the options; what TLS is served with comes from the supervisor. */
+async function serverSettings({ birth: { options }, tls }: InstanceRole): Promise<ServerSettings> {
+  const { ssl, http2, keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize } = options;
+  return {
+    limits: { keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize },
+    tls: ssl || http2 ? { material: await tls.first, http2 } : undefined,
+  };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */

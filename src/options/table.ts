@@ -1,8 +1,10 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
- * and reads nothing.
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it reads
+ * nothing, and imports only rows that are kept in a file of their own.
  */
+
+import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -49,9 +51,11 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly group: OptionGroup;
   /** A further paragraph for the docs. */
   readonly more?: string;
+  /** A password: shown in no message, help or log, and deleted from the environment once it is read. */
+  readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "life" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -141,6 +145,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to wait for an address that is in use",
   }),
+  ...SERVER_ROWS,
   ready: option({
     kind: "string",
     choices: ["auto", "manual"],
@@ -206,7 +211,29 @@ export type TableOptions = Partial<ResolvedOptions>;
 export type InstanceOptions = Pick<ResolvedOptions, "ready" | "shutdownTimeout" | "idleGrace"> & {
   /** A number here: the supervisor has resolved `auto`. */
   readonly backlog: number;
-};
+} & ServerOptions;
+
+/** What the HTTP server of an instance is made with. No passwords: what TLS needs comes by IPC. */
+export type ServerOptions = Pick<ResolvedOptions, "ssl" | "http2" | LimitName>;
+
+/** The limits of the HTTP server, by the names that Node has for them. */
+export const LIMIT_NAMES = [
+  "keepAliveTimeout",
+  "requestTimeout",
+  "headersTimeout",
+  "maxRequestsPerSocket",
+  "maxHeaderSize",
+] as const satisfies readonly OptionName[];
+
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
+/** Some of the options. */
+export function pickOptions<N extends OptionName>(
+  options: ResolvedOptions,
+  names: readonly N[],
+): Pick<ResolvedOptions, N> {
+  return Object.fromEntries(names.map((name) => [name, options[name]])) as Pick<ResolvedOptions, N>;
+}
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */
 export function flagOf(name: string): string {

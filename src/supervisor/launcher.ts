@@ -12,6 +12,7 @@ import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts
 import { Instance, type InstanceLimits } from "./instance.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { Launcher, Place } from "./supervisor.ts";
+import type { TlsKeeper } from "./tls.ts";
 
 /** The program that every instance runs: the user's own file, again. */
 export interface Program {
@@ -33,6 +34,8 @@ export interface LauncherSetup {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Set when TLS is served. */
+  readonly tls: TlsKeeper | undefined;
 }
 
 const PRELOAD = fileURLToPath(new URL("../instance/main.js", import.meta.url));
@@ -55,6 +58,7 @@ export function createLauncher(setup: LauncherSetup): Launcher {
       const spec = { slot: place.slot, generation: place.generation, uid };
       const instance = new Instance(child, spec, { limits: setup.limits, clock: setup.clock, observer });
       connect(setup, instance, child);
+      setup.tls?.attach(child);
       return instance;
     },
   };

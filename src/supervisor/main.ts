@@ -8,18 +8,22 @@ import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import type { ResolvedOptions } from "../options/table.ts";
+import { type InstanceOptions, LIMIT_NAMES, pickOptions, type ResolvedOptions } from "../options/table.ts";
+import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
+import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
   readonly name: string;
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  /** Set when TLS is to be served. */
+  readonly tls: TlsSources | undefined;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
@@ -30,33 +34,43 @@ export interface SupervisorSetup {
 export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
   const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
+  // First: a certificate that cannot be used must leave nothing behind.
+  const tls = await openTls(setup);
   const sockets = await bindSockets(setup.options, systemClock);
   try {
-    return await supervise(setup, sockets);
+    return await supervise(setup, { sockets, tls });
   } finally {
+    tls?.stop();
     for (const socket of sockets) socket.close();
     clearInterval(keepAlive);
   }
 }
 
-async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]): Promise<Outcome> {
+/** Loaded by those that serve TLS: it costs the others no memory. */
+async function openTls({ tls, logs }: SupervisorSetup): Promise<TlsKeeper | undefined> {
+  if (tls === undefined) return undefined;
+  const module = await import("./tls.ts");
+  return module.openTls(tls, { clock: systemClock, emit: (event) => logs.event(event) });
+}
+
+async function supervise(
+  setup: SupervisorSetup,
+  { sockets, tls }: { sockets: readonly BoundSocket[]; tls: TlsKeeper | undefined },
+): Promise<Outcome> {
   const clock: Clock = systemClock;
   const { options, logs } = setup;
   const emit = (event: ChoirEvent): void => logs.event(event);
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `http://${address}`));
+  const scheme = tls === undefined ? "http" : "https";
+  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
   const launcher = createLauncher({
     name: setup.name,
     concurrency: instances,
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: {
-      ready: options.ready,
-      shutdownTimeout: options.shutdownTimeout,
-      idleGrace: options.idleGrace,
-      backlog: options.backlog === "auto" ? systemBacklog() : options.backlog,
-    },
+    instanceOptions: instanceOptions(options),
+    tls,
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -73,8 +87,18 @@ async function supervise(setup: SupervisorSetup, sockets: readonly BoundSocket[]
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
+  tls?.start();
   supervisor.start();
   const outcome = await supervisor.finished;
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+/** What instances need of the options. */
+function instanceOptions(options: ResolvedOptions): InstanceOptions {
+  const backlog = options.backlog === "auto" ? systemBacklog() : options.backlog;
+  return {
+    ...pickOptions(options, ["ready", "shutdownTimeout", "idleGrace", "ssl", "http2", ...LIMIT_NAMES]),
+    backlog,
+  };
 }
