@@ -11,8 +11,6 @@ export interface CertificateOptions {
   readonly issuer?: TestCertificate;
   /** It may sign others. */
   readonly authority?: boolean;
-  /** Another certificate's key is used again. */
-  readonly keyOf?: TestCertificate;
 }
 
 export interface TestCertificate {
@@ -34,7 +32,7 @@ let serials = 0x1000;
 export function makeCertificate(options: CertificateOptions = {}): TestCertificate {
   const { name = "localhost", issuer, authority = false } = options;
   const { validFrom = new Date(Date.now() - DAY), validTo = new Date(Date.now() + 365 * DAY) } = options;
-  const key = options.keyOf?.key ?? generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+  const key = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
   const serial = (++serials).toString(16).toUpperCase();
   const privateKey = forge.pki.privateKeyFromPem(key.export({ type: "pkcs1", format: "pem" }).toString());
   const certificate = forge.pki.createCertificate();
@@ -46,7 +44,17 @@ export function makeCertificate(options: CertificateOptions = {}): TestCertifica
   certificate.setIssuer([{ name: "commonName", value: issuer?.name ?? name }]);
   certificate.setExtensions([
     { name: "basicConstraints", cA: authority },
-    ...(authority ? [] : [{ name: "subjectAltName", altNames: [{ type: 2, value: name }, { type: 7, ip: "127.0.0.1" }] }]),
+    ...(authority
+      ? []
+      : [
+          {
+            name: "subjectAltName",
+            altNames: [
+              { type: 2, value: name },
+              { type: 7, ip: "127.0.0.1" },
+            ],
+          },
+        ]),
   ]);
   const signer = issuer === undefined ? privateKey : forge.pki.privateKeyFromPem(issuer.keyPem);
   certificate.sign(signer, forge.md.sha256.create());
