@@ -195,9 +195,9 @@ test.each(["https", "HTTP/1.1 on the server for HTTP/2"])(
   async (transport) => {
     const { target, connections } = await serve(transport, { headersTimeout: 100 });
     const { tls: _, ...plain } = target;
-    const silent = await RawClient.connect(plain as Target);
+    const silent = await RawClient.connect(plain);
     await silent.end();
-    const wrong = await RawClient.connect(plain as Target);
+    const wrong = await RawClient.connect(plain);
     wrong.get("/");
     await wrong.end();
     expect(silent.received + wrong.received).not.toContain("HTTP");

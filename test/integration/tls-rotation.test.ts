@@ -176,6 +176,6 @@ test("the end of a certificate is warned of two weeks before, or at the last thi
 
 test("that an app speaks HTTP/1 only is said once", () => {
   const [one, two] = [recipient(), recipient()];
-  for (const { say } of [one, two]) say({ choir: "http1-only", app: "An Express app" });
+  for (const each of [one, two]) each.say({ choir: "http1-only", app: "An Express app" });
   expect(events.filter(({ event }) => event === "http1-only")).toHaveLength(1);
 });
