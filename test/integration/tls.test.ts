@@ -1,10 +1,11 @@
 /** TLS as clients and operators see it: every kind of app, sessions resumed by any instance, certificates replaced while serving. */
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import https from "node:https";
 import net from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import tls from "node:tls";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { makeCertificate, type TestCertificate } from "../helpers/certificates.ts";
 import { type Running, type StartOptions, startRunner, until } from "../helpers/start-runner.ts";
 import { askHttp2, askTls, connectHttp2, resume } from "../helpers/tls-client.ts";
@@ -16,12 +17,21 @@ const PASSWORD = "correct horse battery staple";
 
 /** Starts an app with files in its working directory, which is there before the program is. */
 function startTls(app: string, files: Record<string, string | Buffer>, options: StartOptions = {}): Running {
-  const folder = path.join(process.env["TMPDIR"] ?? "/tmp", `choir-tls-${process.pid}-${++folders}`);
-  mkdirSync(folder);
+  const folder = makeFolder();
   for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
   return startRunner(app, { cwd: folder, ...options });
 }
-let folders = 0;
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function makeFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "choir-tls-"));
+  folders.push(folder);
+  return folder;
+}
 
 const PEM_ARGS = ["--certificate-file", "cert.pem", "--key-file", "key.pem"];
 const pemFiles = (certificate: TestCertificate): Record<string, string> => ({
@@ -188,7 +198,7 @@ describe("a new certificate", () => {
   it("is taken up under load, by a swapped link, without a failed request or a lost connection", async () => {
     const first = CERTIFICATE;
     const second = makeCertificate({ issuer: ROOT });
-    const folder = path.join(process.env["TMPDIR"] ?? "/tmp", `choir-tls-${process.pid}-${++folders}`);
+    const folder = makeFolder();
     // As Kubernetes lays out a mounted secret: files link into ..data, which links to a folder of the moment.
     const publish = (name: string, certificate: TestCertificate): void => {
       mkdirSync(path.join(folder, name), { recursive: true });
@@ -240,7 +250,6 @@ describe("a new certificate", () => {
     oldHttp2.destroy();
     agent.destroy();
     expect(runner.events("certificate-loaded").map((event) => event["serial"])).toEqual([first.serial, second.serial]);
-    rmSync(folder, { recursive: true });
   });
 
   it("that is broken is refused: the old one stays, the log says why, and the next good one is taken up", async () => {
@@ -313,7 +322,11 @@ describe("passwords", () => {
     await using runner = startTls("logs-messages.mjs", pkcs12, {
       args: ["--ssl", "--certificate-file", "all.p12", "--certificate-password", PASSWORD],
     });
-    expect(await askTls(await runner.ready(1), { ca: ROOT.pem })).toMatchObject({ body: "here" });
+    const url = await runner.ready(1);
+    const next = makeCertificate({ issuer: ROOT });
+    writeFileSync(path.join(runner.folder, "all.p12"), next.pkcs12(PASSWORD));
+    // What comes at the start comes before the app listens: this comes later.
+    await until(async () => (await askTls(url, { ca: ROOT.pem })).serial === next.serial, "the new certificate");
     expect(await runner.stop()).toEqual({ code: 0, signal: null });
     // It does see others.
     expect(runner.transcript()).toContain("drain");
