@@ -12,7 +12,7 @@ export const EXIT = {
   fatal: 1,
   /** The command line or an environment value cannot be understood. */
   usage: 64,
-  /** No instance could be started, or the address stayed in use. */
+  /** No instance could be started, the address or the name stayed in use, or no app answers a command. */
   unavailable: 69,
   /** Certificate, address, header or configuration file is wrong: trying again does not help. */
   config: 78,
@@ -25,7 +25,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: "asked to stop, and did",
   1: "fatal error, killed at the deadline or by a second signal, or all crashed under --no-respawn",
   64: "an option is unknown or has a wrong value",
-  69: "no instance could be started, or the address stayed in use",
+  69: "no instance could be started, or the address or the name stayed in use",
   78: "wrong certificate, address, header or configuration",
 };
 
@@ -74,6 +74,29 @@ export const ERRORS = {
     exit: EXIT.unavailable,
     about: "Another process listens on the address, and still did when --bind-retry ended.",
     remedy: "Stop the other process, choose another --port, or raise --bind-retry.",
+  },
+  ERR_CHOIR_CONTROL: {
+    exit: EXIT.config,
+    about:
+      "The control socket cannot be opened: its folder is missing, belongs to another user or can be written by others, or something else is at its path.",
+    remedy:
+      "The message names the path. Ends the program only when --control gave it; otherwise the app runs without a control socket, with a warning.",
+  },
+  ERR_CHOIR_NAME_IN_USE: {
+    exit: EXIT.unavailable,
+    about: "An app of the same name is running and has the control socket, and still did when --bind-retry ended.",
+    remedy: "Stop the other one, or give this one another name, or a --control path of its own.",
+  },
+  ERR_CHOIR_REQUEST: {
+    exit: EXIT.fatal,
+    about: "A request on the control socket is not one of its routes, or its body is not what the route takes.",
+    remedy: "The message says what the route takes; docs/commands.md has all routes.",
+  },
+  ERR_CHOIR_UNREACHABLE: {
+    exit: EXIT.unavailable,
+    about: "A choir command found no running app of that name, or the app does not answer.",
+    remedy:
+      "The message says where it looked; an app with a --control path of its own is found with the same --control.",
   },
   ERR_CHOIR_START: {
     exit: EXIT.unavailable,

@@ -33,8 +33,11 @@ export interface ConnectionWatcher {
   /** The last request open on a connection is over. */
   idle(connection: Connection): void;
   /** A connection is gone. */
-  disconnected(connection: Connection): void;
+  disconnected(): void;
 }
+
+/** How often requests that are over are let go of. */
+const SWEEP_MS = 1000;
 
 /** Watches every connection of a server. Call it before the server listens. */
 export function trackConnections(server: Server, options: ConnectionsOptions = {}): Connections {
@@ -48,12 +51,10 @@ export class Connections {
   /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
   readonly #connections = new Map<Socket, Connection>();
   readonly #sessions = new WeakMap<ServerHttp2Session, Connection>();
-  readonly #open = new Map<ServerResponse | ServerHttp2Stream, Exchange>();
   readonly #clock: Clock;
   readonly #tls: boolean;
   readonly #onAcceptedClose: (this: Socket) => void;
   readonly #onConnectionClose: (this: Socket) => void;
-  readonly #onExchangeClose: (this: ServerResponse | ServerHttp2Stream) => void;
   #watcher: ConnectionWatcher | undefined;
   /** The connection whose event is being emitted: the server makes an HTTP/2 session inside of it. */
   #connecting: Connection | undefined;
@@ -61,6 +62,7 @@ export class Connections {
   #totalRequests = 0;
   #totalRefused = 0;
   #totalFailedHandshakes = 0;
+  #sweeping = false;
   readonly #awaitingGone: (() => void)[] = [];
 
   constructor(server: Server, options: ConnectionsOptions) {
@@ -69,7 +71,6 @@ export class Connections {
     // One listener of each kind for all sockets and requests: closures for each would be felt in every request.
     this.#onAcceptedClose = ofReceiver((socket) => this.#forgetAccepted(socket));
     this.#onConnectionClose = ofReceiver((socket) => this.#forget(socket));
-    this.#onExchangeClose = ofReceiver((key) => this.#exchangeOver(key));
     tapServer(server, {
       accepted: (socket) => this.#accept(socket),
       secured: (socket) => this.#connect(socket),
@@ -89,7 +90,9 @@ export class Connections {
 
   /** Requests in flight; upgraded sockets are none. */
   get requests(): number {
-    return this.#open.size;
+    let count = 0;
+    for (const connection of this.#connections.values()) count += connection.open.length;
+    return count;
   }
 
   get totalConnections(): number {
@@ -114,21 +117,35 @@ export class Connections {
     return this.#connections.values();
   }
 
-  /** HTTP/1 responses not yet over, in the order in which their requests came. */
-  *responses(): Generator<[Connection, ServerResponse]> {
-    for (const [exchange, { connection }] of this.#open) {
-      if (isResponse(exchange)) yield [connection, exchange];
+  /** What is open, with its connection; upgraded sockets are not in it. */
+  *exchanges(): Generator<[Connection, Exchange]> {
+    for (const connection of this.#connections.values()) {
+      for (const exchange of connection.open) yield [connection, exchange];
     }
   }
 
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
     const now = this.#clock.now();
-    const exchanges = [...this.#open.values()];
-    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) exchanges.push(upgrade);
-    return exchanges
+    return [...this.#connections.values()]
+      .flatMap<Omit<Exchange, "answer">>(({ open, upgrade }) => upgrade ?? open)
       .sort((a, b) => a.startedAt - b.startedAt)
-      .map(({ method, url, startedAt }) => ({ method, path: pathOf(url), ageMs: Math.round(now - startedAt) }));
+      .map((exchange) => nameOf(exchange, now));
+  }
+
+  /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
+  oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
+    const now = this.#clock.now();
+    const oldest: Exchange[] = [];
+    for (const { open } of this.#connections.values()) {
+      for (const exchange of open) {
+        if (now - exchange.startedAt < minAgeMs) continue;
+        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
+        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
+        if (oldest.length > most) oldest.pop();
+      }
+    }
+    return oldest.map((exchange) => nameOf(exchange, now));
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -153,6 +170,9 @@ export class Connections {
   /** Has all that happens told to `watcher`, from now on. */
   watch(watcher: ConnectionWatcher): void {
     this.#watcher = watcher;
+    for (const connection of this.#connections.values()) {
+      for (const { answer } of connection.open) this.#watchEnd(connection, answer);
+    }
   }
 
   #accept(socket: Socket): void {
@@ -179,18 +199,19 @@ export class Connections {
   }
 
   #request(response: ServerResponse): boolean {
-    // The stream of HTTP/2's compatibility API is known already. An app that answers `checkContinue` emits `request` itself.
+    // The stream of HTTP/2's compatibility API is known already.
     const { req } = response;
-    if (req.httpVersionMajor > 1 || this.#open.has(response)) return false;
+    if (req.httpVersionMajor > 1) return false;
     const connection = this.#connections.get(req.socket);
-    if (connection === undefined) return false;
+    // An app that answers `checkContinue` emits `request` itself.
+    if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
-    this.#begin(response, { connection, method, url, startedAt: this.#clock.now() });
+    this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
     return this.#watcher !== undefined;
   }
 
   #held(response: ServerResponse, dispatch: () => void): void {
-    const connection = this.#open.get(response)?.connection;
+    const connection = this.#connections.get(response.req.socket);
     if (connection !== undefined) this.#watcher?.request(connection, response, dispatch);
   }
 
@@ -200,23 +221,33 @@ export class Connections {
     // A client that resets a stream at once: it is over before it is told of, and will not say so again.
     if (connection === undefined || stream.closed || stream.destroyed) return;
     const { ":method": method = "", ":path": url = "" } = headers;
-    this.#begin(stream, { connection, method, url, startedAt: this.#clock.now() });
+    this.#begin(connection, { answer: stream, method, url, startedAt: this.#clock.now() });
     this.#watcher?.stream(connection);
   }
 
-  #begin(key: ServerResponse | ServerHttp2Stream, exchange: Exchange): void {
+  /**
+   * Nothing listens for the end of a request until the server drains: that listener would be the dearest part of tracking. So
+   * requests that are over are found by looking, when another one comes on their connection, and once a second.
+   */
+  #begin(connection: Connection, exchange: Exchange): void {
     this.#totalRequests++;
-    this.#open.set(key, exchange);
-    exchange.connection.open++;
-    key.on("close", this.#onExchangeClose);
+    connection.begin(exchange);
+    if (this.#watcher !== undefined) this.#watchEnd(connection, exchange.answer);
+    else if (!this.#sweeping) this.#sweepLater();
   }
 
-  #exchangeOver(key: ServerResponse | ServerHttp2Stream): void {
-    const exchange = this.#open.get(key);
-    if (exchange === undefined) return;
-    this.#open.delete(key);
-    exchange.connection.open--;
-    if (exchange.connection.open === 0) this.#watcher?.idle(exchange.connection);
+  #sweepLater(): void {
+    this.#sweeping = true;
+    this.#clock.after(SWEEP_MS, () => {
+      this.#sweeping = false;
+      if (this.requests > 0) this.#sweepLater();
+    });
+  }
+
+  #watchEnd(connection: Connection, answer: ServerResponse | ServerHttp2Stream): void {
+    answer.once("close", () => {
+      if (connection.open.length === 0 && !connection.socket.destroyed) this.#watcher?.idle(connection);
+    });
   }
 
   #upgrade(request: IncomingMessage): void {
@@ -226,7 +257,7 @@ export class Connections {
     const webSocket = request.headers.upgrade?.toLowerCase() === "websocket";
     const frames = webSocket ? new OutgoingFrames() : undefined;
     if (frames !== undefined) watchFrames(socket, frames);
-    connection.upgrade = { connection, method, url, startedAt: this.#clock.now(), frames };
+    connection.upgrade = { method, url, startedAt: this.#clock.now(), frames };
     this.#watcher?.upgraded(connection);
   }
 
@@ -236,15 +267,7 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return;
-    this.#connections.delete(socket);
-    // Pipelined responses that wait behind another one never say that they are over when their socket goes.
-    if (connection.open > 0) {
-      for (const [key, exchange] of this.#open) if (exchange.connection === connection) this.#open.delete(key);
-      connection.open = 0;
-    }
-    this.#watcher?.disconnected(connection);
+    if (this.#connections.delete(socket)) this.#watcher?.disconnected();
   }
 
   #forgetAccepted(socket: Socket): void {
@@ -261,8 +284,8 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   };
 }
 
-function isResponse(exchange: ServerResponse | ServerHttp2Stream): exchange is ServerResponse {
-  return "req" in exchange;
+function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
+  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
 }
 
 function pathOf(url: string): string {

@@ -2,8 +2,8 @@
  * What the user wants added to and removed from every response, checked once and compiled to what the hot path needs.
  * Pure; compiled in the supervisor (to refuse a wrong header before the first instance) and used in the instance by write-head.ts.
  */
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { ChoirError, quote } from "../errors.ts";
+import { http } from "./node-http.ts";
 
 /** Headers put on every response unless the handler set that header itself. */
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
@@ -142,7 +142,7 @@ function withoutRemoved(header: AddedHeader, removed: RemovedValues | undefined)
 function checkName(option: string, name: unknown): string {
   try {
     if (typeof name === "string") {
-      validateHeaderName(name);
+      http.validateHeaderName(name);
       return name.toLowerCase();
     }
   } catch {
@@ -165,7 +165,7 @@ function checkValue(option: string, name: string, value: unknown): string {
     );
   }
   try {
-    validateHeaderValue(name, value);
+    http.validateHeaderValue(name, value);
   } catch (error) {
     throw new ChoirError(
       "ERR_CHOIR_HEADER",

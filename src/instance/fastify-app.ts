@@ -8,6 +8,7 @@ import type { HeaderPolicy } from "../http/headers.ts";
 import { createServer, PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
 import type { AppContainer } from "./cradle.ts";
 import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
+import type { Zones } from "./zone.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -37,6 +38,8 @@ export interface DefaultAppOptions {
   readonly fastify?: FastifyOptions | undefined;
   /** Default: plain HTTP. */
   readonly settings?: ServerSettings | undefined;
+  /** Only with --use-zone. */
+  readonly zones?: Zones | undefined;
 }
 
 const RESPONSE = Symbol("choir.response");
@@ -45,11 +48,15 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {}, settings = PLAIN_SETTINGS } = options;
+  const { container, headers, fastify = {}, settings = PLAIN_SETTINGS, zones } = options;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
-    ...(fastify.logController === undefined ? { logController: quietController(LogController) } : {}),
+    ...(fastify.logController === undefined
+      ? { logController: quietController(LogController, zones && { requestIdLogLabel: "requestId" }) }
+      : {}),
     ...requestLoggers(container.cradle.logger, fastify),
+    // One id for a request, whoever is asked for it.
+    ...(zones && { genReqId: () => zones.requestId() }),
     ...fastify,
     serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
@@ -82,8 +89,8 @@ function serverFor(listener: RequestListener, fastify: FastifyOptions, { limits,
 }
 
 /** Keeps Fastify from a line for every request; errors are still logged, which its own switch would silence too. */
-function quietController(Base: typeof LogController): LogController {
-  const controller = new Base();
+function quietController(Base: typeof LogController, options?: { requestIdLogLabel: string }): LogController {
+  const controller = new Base(options);
   controller.incomingRequest = () => {};
   controller.requestCompleted = () => {};
   controller.routeNotFound = () => {};

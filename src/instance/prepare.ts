@@ -1,13 +1,14 @@
 /** From the user's configureServer to a server that only has to listen. Runs in the instance, and in tests of users' apps. */
 import { compileHeaderPolicy, DEFAULT_APP_HEADERS } from "../http/headers.ts";
 import type { AppServer } from "../http/limits.ts";
-import type { ServerSettings } from "../http/server.ts";
+import { PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
 import type { RunnerExtras } from "../runner-options.ts";
 import { checkConfigureServer, http1OnlyName } from "./app.ts";
 import { configureApp } from "./configure-app.ts";
 import { createAppContainer } from "./container.ts";
 import { openServer } from "./open-server.ts";
 import type { OwnServices } from "./services.ts";
+import type { Zones } from "./zone.ts";
 
 export interface PreparedApp {
   readonly server: AppServer;
@@ -17,10 +18,19 @@ export interface PreparedApp {
   close(): Promise<void>;
 }
 
+export interface AppSetup {
+  readonly configureServer: unknown;
+  readonly extras: RunnerExtras;
+  /** Default: plain HTTP. */
+  readonly settings?: ServerSettings;
+  /** Only with --use-zone. */
+  readonly zones?: Zones | undefined;
+}
+
 /** Runs configureServer and makes the server of what it sets up; its errors are passed on as they are. */
 export async function prepareApp(
   services: OwnServices,
-  { configureServer, extras, settings }: { configureServer: unknown; extras: RunnerExtras; settings: ServerSettings },
+  { configureServer, extras, settings = PLAIN_SETTINGS, zones }: AppSetup,
 ): Promise<PreparedApp> {
   const configure = checkConfigureServer(configureServer);
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
@@ -30,6 +40,7 @@ export async function prepareApp(
     headers: withDefaults,
     fastify: extras.fastify,
     settings,
+    zones,
   });
   const headers = isDefault ? withDefaults : compileHeaderPolicy(extras);
   // The logger is looked up when it is used: an app that never fails needs none.

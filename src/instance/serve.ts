@@ -2,13 +2,17 @@
  * The instance's life from `run()` to its last line: makes the app, listens, waits for the order to drain, drains, runs the
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
+import { closeSync } from "node:fs";
+import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
+import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -27,48 +31,76 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   const { extras } = splitOptions(definition.options);
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
-  const serving = await startUnlessStopped(role, () => start(role, definition.configureServer, extras));
-  if (serving !== undefined) {
+  const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
+  if (prepared === undefined) {
+    // Or who connects while the hooks run would wait in the queue for this process, which is not going to accept.
+    for (const { fd } of role.birth.listeners) closeSync(fd);
+  } else {
+    const { app, connections } = prepared;
+    const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
-    await drain(role, serving, await lifecycle.drainOrdered);
-    await serving.prepared
-      .close()
-      .catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    startHeartbeat({
+      intervalMs: role.birth.options.heartbeatInterval,
+      connections,
+      send: (beat, sent) => lifecycle.beat(beat, sent),
+      clock: systemClock,
+    });
+    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
 }
 
-interface Serving {
-  readonly prepared: PreparedApp;
+interface Prepared {
+  readonly app: PreparedApp;
   readonly connections: Connections;
+}
+
+interface Serving extends Prepared {
   readonly acceptors: Acceptors;
 }
 
-/** Undefined when the order to drain came first: a start that nobody waits for any more. */
-async function startUnlessStopped(role: InstanceRole, start: () => Promise<Serving>): Promise<Serving | undefined> {
+/** Undefined when the order to drain came first: a start that nobody waits for any more, and that must not come to listen. */
+function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
+  return untilFailed(role, Promise.race([work, role.lifecycle.drainOrdered.then(() => undefined)]));
+}
+
+/** Says why it failed and never returns then: the process ends as soon as that is said, and user code after run() must not run. */
+async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
   try {
-    return await Promise.race([start(), role.lifecycle.drainOrdered.then(() => undefined)]);
+    return await work;
   } catch (error) {
     role.lifecycle.fail(error);
-    // The process ends as soon as the reason has left it; user code after run() must not run.
     return new Promise(() => {});
   }
 }
 
-async function start(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Serving> {
+/** All that comes before the instance takes traffic. */
+async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
   const settings = await serverSettings(role);
-  const prepared = await prepareApp(services, { configureServer, extras, settings });
-  if (prepared.http1Only !== undefined) lifecycle.http1Only(prepared.http1Only);
-  if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(prepared.server, next));
-  const connections = trackConnections(prepared.server);
+  const app = await prepareApp(services, { configureServer, extras, settings, zones: role.zones });
+  if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
+  if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
+  role.zones?.open(app.server);
+  const connections = trackConnections(app.server);
+  role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
-  const acceptors = await listenOn(prepared.server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
+  const { readinessPath } = birth.options;
+  if (readinessPath !== undefined) {
+    const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
+    await askUntilReady(app.server, readinessPath, note);
+  }
+  return { app, connections };
+}
+
+/** From its call on connections come, so an order to drain is obeyed only after it. */
+function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
+  return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
     throw listenError(error, birth.listeners);
   });
-  return { prepared, connections, acceptors };
 }
 
 /** How requests are taken, by the options; what TLS is served with comes from the supervisor. */
@@ -92,19 +124,21 @@ function listenError(error: unknown, listeners: readonly InheritedListener[]): u
 }
 
 async function drain(role: InstanceRole, serving: Serving, reason: DrainReason): Promise<void> {
-  const { shutdownTimeout, idleGrace } = role.birth.options;
+  const { shutdownTimeout, idleGrace, drainDelay, closeSpread } = role.birth.options;
   // Shortly before the supervisor kills: what is still open then is what its log is going to name.
   const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
     role.lifecycle.reportOpen(serving.connections.openRequests());
   });
+  const unanswered = role.uncaught.giveUpUnanswered();
   await drainServer(serving.connections, {
     mode: reason,
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
-    keepAliveTimeoutMs: serving.prepared.server.keepAliveTimeout,
-    drainDelayMs: 0,
-    closeSpreadMs: 10_000,
+    keepAliveTimeoutMs: serving.app.server.keepAliveTimeout,
+    drainDelayMs: drainDelay,
+    closeSpreadMs: closeSpread,
     clock: systemClock,
   });
+  unanswered?.cancel();
   report.cancel();
 }

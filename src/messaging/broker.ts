@@ -36,6 +36,16 @@ export interface BrokerOptions {
   readonly maxPatterns?: number;
 }
 
+export interface BrokerStats {
+  /** Instances connected. */
+  readonly peers: number;
+  /** Pairs of an instance and a pattern. */
+  readonly subscriptions: number;
+  /** Values retained. */
+  readonly retained: number;
+  readonly retainedBytes: number;
+}
+
 const MB = 1024 * 1024;
 
 export class Broker {
@@ -67,9 +77,10 @@ export class Broker {
     return peer;
   }
 
-  /** How many values are retained, and their bytes. */
-  get retained(): { readonly values: number; readonly bytes: number } {
-    return { values: this.#retained.size, bytes: this.#retained.bytes };
+  /** What it holds at the moment. */
+  get stats(): BrokerStats {
+    const { size, bytes } = this.#retained;
+    return { peers: this.#peers.size, subscriptions: this.#topics.size, retained: size, retainedBytes: bytes };
   }
 
   /** Closes every pipe. */

@@ -30,10 +30,16 @@ const REMEMBERED_TOPICS = 10_000;
 
 export class TopicTable<T> {
   readonly #root: Node<T> = createNode();
+  #size = 0;
   /** By topic; emptied when a pattern is added or removed, or when it is full. */
   readonly #known = new Map<string, Match<T>>();
   /** By a hash of the topic's bytes: spares the string for the topics in use now. */
   readonly #memo: (Memo<T> | undefined)[] = Array.from<undefined>({ length: MEMO_SLOTS });
+
+  /** How many pairs of pattern and target it has. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** Adds a target to a pattern; it is there once, however often it is added. */
   add(pattern: string, target: T): void {
@@ -45,7 +51,9 @@ export class TopicTable<T> {
       if (child === undefined) node.children.set(token, (child = createNode()));
       node = child;
     }
-    (rest ? node.rest : node.here).add(target);
+    const targets = rest ? node.rest : node.here;
+    if (!targets.has(target)) this.#size++;
+    targets.add(target);
     this.#forget();
   }
 
@@ -60,7 +68,7 @@ export class TopicTable<T> {
       path.push(child);
     }
     const last = path.at(-1);
-    (rest ? last?.rest : last?.here)?.delete(target);
+    if ((rest ? last?.rest : last?.here)?.delete(target) === true) this.#size--;
     // Empty nodes go, or a client that subscribes to ever new topics would fill the memory.
     for (let at = path.length - 1; at > 0 && isEmpty(path[at]); at--) {
       path[at - 1]?.children.delete(tokens[at - 1] ?? "");

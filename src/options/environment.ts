@@ -2,9 +2,11 @@
  * The one reader of `process.env` and `process.argv`: options from the environment, the program to run again, and the
  * variables an instance is born with. Used in both processes.
  */
+import { realpathSync } from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { debuglog } from "node:util";
-import { BIRTH_VARIABLE, type InstanceBirth } from "../protocol.ts";
+import { BIRTH_VARIABLE, INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { OPTION_NAMES, type OptionName, specOf, variableOf } from "./table.ts";
 
 /** An option's text in the environment, and the variable it stands in. */
@@ -19,6 +21,8 @@ export interface ProgramArguments {
   readonly execArgv: readonly string[];
   /** The file that node runs; undefined for `node -e` and the REPL. */
   readonly entry: string | undefined;
+  /** The working directory, with symbolic links as the shell shows them. */
+  readonly cwd: string;
   /** What followed the file. */
   readonly args: readonly string[];
 }
@@ -54,7 +58,24 @@ export function forgetSecrets(environment: NodeJS.ProcessEnv = process.env): voi
 /** How this process was started. */
 export function programArguments(): ProgramArguments {
   const [, entry, ...args] = process.argv;
-  return { execPath: process.execPath, execArgv: process.execArgv, entry, args };
+  const cwd = workingDirectory();
+  const { execPath, execArgv } = process;
+  if (entry === undefined) return { execPath, execArgv, entry, cwd, args };
+  // Node has resolved a relative file by the real directory; with the one that the shell shows, a moved link is followed.
+  const relative = path.relative(process.cwd(), path.resolve(entry));
+  const isBelow = !relative.startsWith("..") && !path.isAbsolute(relative);
+  return { execPath, execArgv, entry: isBelow ? path.join(cwd, relative) : path.resolve(entry), cwd, args };
+}
+
+/** The working directory as the shell names it, with its symbolic links, where that is the same directory. */
+function workingDirectory(): string {
+  const shown = process.env["PWD"];
+  const real = process.cwd();
+  try {
+    return shown !== undefined && path.isAbsolute(shown) && realpathSync(shown) === real ? shown : real;
+  } catch {
+    return real;
+  }
 }
 
 /**
@@ -107,7 +128,11 @@ function isBirth(value: unknown): value is InstanceBirth {
       ready: "string",
       shutdownTimeout: "number",
       idleGrace: "number",
+      useZone: "boolean",
+      trustRequestId: "boolean",
+      uncaught: "string",
       backlog: "number",
+      heartbeatInterval: "number",
       ssl: "boolean",
       http2: "boolean",
       keepAliveTimeout: "number",
@@ -126,8 +151,10 @@ function hasTypes(value: unknown, types: Record<string, string>): value is Recor
   return Object.entries(types).every(([field, type]) => typeof fields.get(field) === type);
 }
 
-/** In an instance: takes Choir's own `--import` out of the flags that a process forked by the app would inherit. */
+/** In an instance: takes Choir's own flags out of those that a process forked by the app would inherit. */
 export function forgetPreload(url: string): void {
+  const port = process.execArgv.indexOf(INSPECT_PORT_FLAG);
+  if (port >= 0) process.execArgv.splice(port, 1);
   const at = process.execArgv.findIndex(
     (flag, index) => flag === "--import" && isFile(process.execArgv[index + 1], url),
   );
@@ -141,4 +168,15 @@ function isFile(flag: string | undefined, url: string): boolean {
 /** Whether `NODE_DEBUG=choir` asks for stacks. */
 export function isDebugging(): boolean {
   return debuglog("choir").enabled;
+}
+
+/** The value of one of Node's own flags, from its command line or NODE_OPTIONS, with dashes or underscores as V8 allows. */
+export function nodeFlag(name: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const words = [...(environment["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
+  for (let at = words.length - 1; at >= 0; at -= 1) {
+    const [flag = "", value] = (words[at] ?? "").split("=");
+    // Whatever comes last holds; the command line comes after NODE_OPTIONS.
+    if (flag.replaceAll("_", "-") === `--${name}`) return value ?? words[at + 1];
+  }
+  return undefined;
 }

@@ -125,7 +125,7 @@ function wrap(words: readonly string[], width: number, indent: string): string[]
 function examples(program: string): [string, string][] {
   return [
     [program, "one instance per CPU, for this machine only"],
-    [`${program} -a 0.0.0.0 -p 8080 -j 4`, "four instances, for all who reach port 8080"],
+    [`${program} -a 0.0.0.0 -p 8080 -j 4`, "four instances on port 8080, for other machines too"],
     [`${program} -a unix:/run/app.sock`, "on a Unix socket, behind a proxy"],
   ];
 }
@@ -134,5 +134,5 @@ const NOTES: readonly string[] = [
   "Every option can be set in the environment as well: CHOIR_ and its name, as CHOIR_START_TIMEOUT=90s for --start-timeout 90s or CHOIR_RESPAWN=no for --no-respawn.",
   "A flag wins over the environment, and that over what the program itself sets.",
   "A <time> has a unit: 500ms, 10s, 5m, 2h, 1d.",
-  "SIGTERM and Ctrl-C let the requests in flight finish, then end the program; a second one, more than a second later, ends it at once.",
+  "SIGTERM and Ctrl-C let the requests in flight finish, then end the program; a second one, more than a second later, ends it at once. SIGHUP restarts the instances one after the other, with new code, where no terminal is attached; SIGTTIN and SIGTTOU start one more and end one.",
 ];

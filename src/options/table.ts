@@ -1,10 +1,10 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it reads
- * nothing, and imports only rows that are kept in a file of their own.
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
+ * and reads nothing.
  */
-
-import { SERVER_ROWS } from "./server-rows.ts";
+import { HEALTH_OPTIONS } from "./health-options.ts";
+import { SERVER_OPTIONS } from "./server-options.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -17,8 +17,12 @@ export interface Kinds {
   size: number;
   /** `auto` or a whole number. */
   count: number | "auto";
+  /** A size in bytes, or a share of the memory there is, written `512MB` or `25%`. */
+  memory: number | `${number}%`;
   /** An octal file mode, written `0660`. */
   mode: number;
+  /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
+  share: string;
   /** May be given several times. */
   list: readonly string[];
 }
@@ -80,6 +84,37 @@ export const OPTIONS = {
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
   }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more:
+      '`currentRequest()` of "choir/instance" has `id`, `method`, `path` and `startedAt`; lines of the logger and Fastify\'s `request.id` ' +
+      "carry the same id. A rejected promise that nobody awaited fails its request and leaves the instance alone; a thrown error is for " +
+      "`--uncaught`. An answer that had begun is cut off. It costs 2 to 4 µs of CPU for each request (docs/decisions/0012-zone.md).",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
+  /** Undefined: the first folder that there is of those in docs/commands.md. */
+  control: option({
+    kind: "string",
+    group: "general",
+    placeholder: "path|off",
+    default: undefined,
+    help: "Control socket for choir's commands, or a folder for it; off for none",
+    more:
+      "Without it, the socket is `<name>.sock` in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/choir`, `/run/choir` or a folder of the user's " +
+      "below the system's temporary one: the first that there is. Only the user who runs the app can connect. See [commands.md](commands.md).",
+  }),
   /** Where to listen: an IPv4 or IPv6 address, a host name, or `unix:/path`. */
   address: option({
     kind: "list",
@@ -136,23 +171,31 @@ export const OPTIONS = {
     max: 2_147_483_647,
     placeholder: "n|auto",
     default: "auto",
-    help: "Length of the queue of connections not yet accepted; auto is net.core.somaxconn",
+    help: "How many connections may wait until an instance accepts them; auto is the system's limit, net.core.somaxconn",
   }),
   bindRetry: option({
     kind: "duration",
     group: "address",
     placeholder: "time",
     default: 5 * SECOND,
-    help: "How long to wait for an address that is in use",
+    help: "How long to try again while the address is in use",
   }),
-  ...SERVER_ROWS,
+  ...SERVER_OPTIONS,
   ready: option({
     kind: "string",
     choices: ["auto", "manual"],
     group: "life",
     placeholder: "auto|manual",
     default: "auto",
-    help: "When an instance listens: auto after configureServer, manual when the app calls ready()",
+    help: "When an instance takes requests: auto when configureServer is done, manual when the app calls ready()",
+  }),
+  /** Asked inside the process, over a connection of its own, so that no client meets an instance that is not ready. */
+  readinessPath: option({
+    kind: "string",
+    group: "life",
+    placeholder: "path",
+    default: undefined,
+    help: "Path that must answer 2xx or 3xx before an instance listens, such as /healthz",
   }),
   startTimeout: option({
     kind: "duration",
@@ -160,7 +203,7 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 60 * SECOND,
-    help: "How long an instance may take to get ready",
+    help: "How long an instance may take to get ready before it is killed",
   }),
   /** From the order to drain until SIGKILL. */
   shutdownTimeout: option({
@@ -169,15 +212,62 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 30 * SECOND,
-    help: "How long an instance may take to drain before it is killed",
+    help: "How long an instance that is to stop may take for its open requests before it is killed",
   }),
   idleGrace: option({
     kind: "duration",
     group: "life",
     placeholder: "time",
     default: 500,
-    help: "How long idle keep-alive connections stay open after a stop was asked for",
+    help: "How long connections without a request stay open when the program stops",
   }),
+  /** For load balancers, which must see that it is not ready before it refuses. */
+  drainDelay: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 0,
+    help: "How long an instance goes on accepting after it was told to drain",
+  }),
+  closeSpread: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 10 * SECOND,
+    help: "Over how long a replaced instance closes its WebSockets",
+  }),
+  /** An old instance drains only when its whole batch of newcomers has passed. */
+  maxSurge: option({
+    kind: "share",
+    group: "life",
+    placeholder: "n|n%",
+    default: "1",
+    help: "How many newcomers a rolling restart starts beside the old instances",
+    more: "With `100%` every old instance is kept until all newcomers are good, at twice the memory.",
+  }),
+  /** The first newcomer of a rolling restart is a canary. */
+  canaryTime: option({
+    kind: "duration",
+    group: "life",
+    placeholder: "time",
+    default: 3 * SECOND,
+    help: "How long the first newcomer of a rolling restart must stay ready before others follow",
+  }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more:
+      "`replace`: the instance accepts until its replacement is ready, then answers what it has and exits with 1; errors that come back " +
+      "quickly wait longer and longer for theirs, as respawns do, and the instance serves on. Without `--use-zone` nobody knows which " +
+      "request failed: when a drain has nothing left but requests that were open at an uncaught error, no more of them than there were " +
+      "such errors, and their connections have been silent for 10 s (or a third of `--shutdown-timeout`, if that is less), it answers " +
+      "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
+  }),
+  ...HEALTH_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -207,32 +297,41 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 
-/** What an instance needs of them. */
-export type InstanceOptions = Pick<ResolvedOptions, "ready" | "shutdownTimeout" | "idleGrace"> & {
-  /** A number here: the supervisor has resolved `auto`. */
-  readonly backlog: number;
-} & ServerOptions;
-
-/** What the HTTP server of an instance is made with. No passwords: what TLS needs comes by IPC. */
-export type ServerOptions = Pick<ResolvedOptions, "ssl" | "http2" | LimitName>;
-
-/** The limits of the HTTP server, by the names that Node has for them. */
-export const LIMIT_NAMES = [
+/** The options that an instance gets; the others are the supervisor's alone: passwords never leave it, what TLS needs goes by IPC. */
+const INSTANCE_OPTIONS = [
+  "ready",
+  "readinessPath",
+  "shutdownTimeout",
+  "idleGrace",
+  "drainDelay",
+  "closeSpread",
+  "useZone",
+  "trustRequestId",
+  "uncaught",
+  "ssl",
+  "http2",
   "keepAliveTimeout",
   "requestTimeout",
   "headersTimeout",
   "maxRequestsPerSocket",
   "maxHeaderSize",
-] as const satisfies readonly OptionName[];
+] as const;
 
-export type LimitName = (typeof LIMIT_NAMES)[number];
+/** What the supervisor makes of options for its instances. */
+export interface DerivedOptions {
+  /** What `auto` has become. */
+  readonly backlog: number;
+  /** Milliseconds between two heartbeats. */
+  readonly heartbeatInterval: number;
+}
 
-/** Some of the options. */
-export function pickOptions<N extends OptionName>(
-  options: ResolvedOptions,
-  names: readonly N[],
-): Pick<ResolvedOptions, N> {
-  return Object.fromEntries(names.map((name) => [name, options[name]])) as Pick<ResolvedOptions, N>;
+/** What an instance needs of them. */
+export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
+
+/** Picks what an instance gets. */
+export function instanceOptionsOf(options: ResolvedOptions, derived: DerivedOptions): InstanceOptions {
+  const entries = INSTANCE_OPTIONS.map((name) => [name, options[name]]);
+  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), ...derived };
 }
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */

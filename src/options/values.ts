@@ -57,6 +57,13 @@ const RULES: Record<Kind, KindRules> = {
   },
   duration: quantityRules("time", "milliseconds", DURATION),
   size: quantityRules("size", "bytes", SIZE),
+  memory: {
+    parse: (text, spec) => parseShare(text) ?? orShare(quantityRules("size", "bytes", SIZE).parse(text, spec)),
+    check: (value, spec) =>
+      (typeof value === "string" ? parseShare(value) : undefined) ??
+      orShare(quantityRules("size", "bytes", SIZE).check(value, spec)),
+    format: (value) => (typeof value === "number" ? formatQuantity(value, SIZE) : String(value)),
+  },
   count: {
     parse: (text, spec) => checkCount(text === "auto" ? text : parseDigits(text), spec),
     check: checkCount,
@@ -67,6 +74,7 @@ const RULES: Record<Kind, KindRules> = {
     check: checkMode,
     format: (value) => `0${value.toString(8).padStart(3, "0")}`,
   },
+  share: { parse: checkShare, check: checkShare, format: String },
   list: {
     parse: (text) => checkList(text.split(",").map((item) => item.trim())),
     check: checkList,
@@ -105,11 +113,32 @@ function checkCount(value: unknown, spec: Option): Checked {
   return { expected: `auto or a whole number${rangeText(spec, String)}` };
 }
 
+/** Reads a percentage of the memory there is; undefined when the text has no percent sign. */
+function parseShare(text: string): Checked | undefined {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%$/.exec(text) ?? [];
+  if (digits === undefined) return text.endsWith("%") ? { expected: SHARE_TEXT } : undefined;
+  const share = Number(digits);
+  return share > 0 && share <= 100 ? { value: `${share}%` } : { expected: SHARE_TEXT };
+}
+
+const SHARE_TEXT = "a percentage from 1% to 100%";
+
+function orShare(checked: Checked): Checked {
+  return "value" in checked ? checked : { ...checked, expected: `${checked.expected}, or a percentage such as 25%` };
+}
+
 function checkMode(value: unknown): Checked {
   if (isWithin(value, { min: 0, max: 0o777 })) return { value };
   // 660 is 0o1224: what was meant are its digits, read as octal ones.
   const advice = typeof value === "number" && /^[0-7]{3}$/.test(String(value)) ? `write 0o${value}` : undefined;
   return { expected: "a file mode from 0o000 to 0o777", advice };
+}
+
+function checkShare(value: unknown): Checked {
+  if (typeof value === "string" && /^0*[1-9]\d{0,5}$/.test(value)) return { value };
+  if (typeof value === "string" && /^(?:100|0*[1-9]\d?)%$/.test(value)) return { value };
+  const advice = typeof value === "number" ? `write ${quote(String(value))}` : undefined;
+  return { expected: "a whole number of at least 1 or a percentage from 1% to 100%", advice };
 }
 
 function checkList(value: unknown): Checked {

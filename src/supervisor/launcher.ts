@@ -7,19 +7,48 @@ import type { LogRouter } from "../logs/router.ts";
 import type { Broker } from "../messaging/broker.ts";
 import { instanceEnvironment } from "../options/environment.ts";
 import type { InstanceOptions } from "../options/table.ts";
-import type { InstanceBirth } from "../protocol.ts";
+import { INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
-import { Instance, type InstanceLimits } from "./instance.ts";
+import { type Examination, examine, type Patient } from "./examine.ts";
+import { explainedExit } from "./explain-exit.ts";
+import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
+import { countOomKills } from "./memory.ts";
+import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
-import type { Launcher, Place } from "./supervisor.ts";
+import type { ThreadState } from "./thread-state.ts";
 import type { TlsKeeper } from "./tls.ts";
+
+/** Where a new instance belongs. */
+export interface Place {
+  /** The slot's number. */
+  readonly slot: number;
+  readonly generation: number;
+  /** How often the slot has been filled anew. */
+  readonly restarts: number;
+}
+
+/** Makes the process of an instance, with its logs and messages connected. */
+export interface Launcher {
+  launch(place: Place, observer: InstanceObserver): Instance;
+  /** Resolves the program's path afresh for a new generation. */
+  prepare(generation: number): void;
+  /** Whether the program of a generation is still where it was when that was prepared. */
+  isThere(generation: number): boolean;
+}
+
+/** Looks into an instance that does not respond, which is to be killed then. */
+export interface Examiner {
+  examine(instance: Instance, state: ThreadState): Promise<Examination>;
+}
 
 /** The program that every instance runs: the user's own file, again. */
 export interface Program {
   readonly execPath: string;
   readonly execArgv: readonly string[];
-  /** Absolute path. */
+  /** Absolute path, symbolic links unresolved: they are followed afresh for each generation. */
   readonly entry: string;
+  /** The working directory, likewise. */
+  readonly cwd: string;
   readonly args: readonly string[];
 }
 
@@ -44,23 +73,50 @@ const PRELOAD = fileURLToPath(new URL("../instance/main.js", import.meta.url));
 const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 
 /** Makes the launcher of a supervisor. */
-export function createLauncher(setup: LauncherSetup): Launcher {
-  const execArgv = [...setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag)), "--import", PRELOAD];
+export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
+  const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
+  const execArgv = [...inherited, INSPECT_PORT_FLAG, "--import", PRELOAD];
+  const patients = new WeakMap<Instance, Patient>();
+  const locations = new Locations(setup.program);
   return {
     launch(place, observer) {
       const uid = randomUUID();
       const child = spawnChild({
         ...setup.program,
+        ...locations.of(place.generation),
         execArgv,
         environment: instanceEnvironment(birthOf(setup, place, uid)),
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
-      const spec = { slot: place.slot, generation: place.generation, uid };
-      const instance = new Instance(child, spec, { limits: setup.limits, clock: setup.clock, observer });
-      connect(setup, instance, child);
+      const { instance, patient } = adopt(setup, child, { spec: { ...place, uid }, observer });
+      patients.set(instance, patient);
+      connectMessages(setup, instance, child);
       setup.tls?.attach(child);
       return instance;
     },
+    examine(instance, state) {
+      const patient = patients.get(instance);
+      if (patient === undefined) throw new Error("An instance of another launcher. This is a bug in Choir");
+      return examine(patient, { state, clock: setup.clock });
+    },
+    prepare: (generation) => locations.prepare(generation),
+    isThere: (generation) => locations.isThere(generation),
+  };
+}
+
+/** Makes an instance of a process, with its lines read from the first one on. */
+function adopt(
+  { logs, limits, clock }: LauncherSetup,
+  child: Child,
+  { spec, observer }: { spec: InstanceSpec; observer: InstanceObserver },
+): { instance: Instance; patient: Patient } {
+  const { pid, stdout, stderr } = child;
+  const log = logs.attach({ instance: spec.slot, generation: spec.generation, pid, stdout, stderr });
+  const exited = explainedExit(child.exited, { log, countOomKills, clock });
+  const lastWords = (): string[] => log.lastWords();
+  return {
+    instance: new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords }),
+    patient: { kill: (signal) => child.kill(signal), intercept: (interceptor) => log.intercept(interceptor) },
   };
 }
 
@@ -81,10 +137,8 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
   };
 }
 
-/** Connects what the process writes: its lines and its messages. */
-function connect({ logs, broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
-  const of = { instance: instance.slot, generation: instance.generation, pid: instance.pid };
-  logs.attach({ ...of, stdout: child.stdout, stderr: child.stderr });
+function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
+  const of = instance.place;
   broker.connect({
     id: instance.uid,
     stream: child.pubSub,

@@ -3,15 +3,18 @@
  * Called by src/runner.ts; the only place that puts the parts of supervisor/ together.
  */
 import { type Clock, systemClock } from "../clock.ts";
+import { Control, pathContext } from "../control/control.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
-import { type InstanceOptions, LIMIT_NAMES, pickOptions, type ResolvedOptions } from "../options/table.ts";
+import { processEnvironment } from "../options/environment.ts";
+import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
+import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -34,49 +37,68 @@ export interface SupervisorSetup {
 export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
   const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
+  const emit = (event: ChoirEvent): void => {
+    setup.logs.event(event);
+    control.events.emit(event);
+  };
   // First: a certificate that cannot be used must leave nothing behind.
-  const tls = await openTls(setup);
+  const tls = await openTls(setup, emit);
   const sockets = await bindSockets(setup.options, systemClock);
+  const context = pathContext(processEnvironment());
+  const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   try {
-    return await supervise(setup, { sockets, tls });
+    return await supervise(setup, { sockets, emit, control, tls });
   } finally {
     tls?.stop();
-    for (const socket of sockets) socket.close();
+    close(sockets);
+    // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
+    await control.close();
     clearInterval(keepAlive);
   }
 }
 
 /** Loaded by those that serve TLS: it costs the others no memory. */
-async function openTls({ tls, logs }: SupervisorSetup): Promise<TlsKeeper | undefined> {
+async function openTls({ tls }: SupervisorSetup, emit: (event: ChoirEvent) => void): Promise<TlsKeeper | undefined> {
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
-  return module.openTls(tls, { clock: systemClock, emit: (event) => logs.event(event) });
+  return module.openTls(tls, { clock: systemClock, emit });
 }
 
-async function supervise(
-  setup: SupervisorSetup,
-  { sockets, tls }: { sockets: readonly BoundSocket[]; tls: TlsKeeper | undefined },
-): Promise<Outcome> {
+/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
+function close(sockets: readonly BoundSocket[]): void {
+  for (const socket of sockets) socket.close();
+}
+
+interface Surroundings {
+  readonly sockets: readonly BoundSocket[];
+  readonly emit: (event: ChoirEvent) => void;
+  readonly control: Control;
+  readonly tls: TlsKeeper | undefined;
+}
+
+async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { options, logs } = setup;
-  const emit = (event: ChoirEvent): void => logs.event(event);
+  const { name, version, options, logs } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
   const launcher = createLauncher({
-    name: setup.name,
+    name,
     concurrency: instances,
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptions(options),
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     tls,
     logs,
     broker: new Broker({ clock }),
     clock,
     emit,
   });
-  const supervisor = new Supervisor({ instances, respawn: options.respawn, urls }, { launcher, clock, emit });
+  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
+  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const socket = await control.open(supervisor);
+  // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
     stray: (error) => emit({ event: "stray-error", ...error }),
@@ -86,19 +108,19 @@ async function supervise(
     },
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
-  emit({ event: "starting", name: setup.name, instances, addresses: urls, pid: process.pid, version: setup.version });
+  const { pid } = process;
+  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
   supervisor.start();
-  const outcome = await supervisor.finished;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-/** What instances need of the options. */
-function instanceOptions(options: ResolvedOptions): InstanceOptions {
-  const backlog = options.backlog === "auto" ? systemBacklog() : options.backlog;
+function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
   return {
-    ...pickOptions(options, ["ready", "shutdownTimeout", "idleGrace", "ssl", "http2", ...LIMIT_NAMES]),
-    backlog,
+    backlog: backlog === "auto" ? systemBacklog() : backlog,
+    heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
   };
 }

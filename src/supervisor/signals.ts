@@ -1,9 +1,13 @@
 /** Turns the supervisor's signals into calls of its methods; decides nothing else. */
 import type { Clock } from "../clock.ts";
 
+/** The supervisor's methods that signals call. */
 export interface SignalTargets {
   stop(by: string): void;
   forceStop(by: string): void;
+  restart(by: string): Promise<unknown>;
+  scale(instances: number, by: string): Promise<unknown>;
+  snapshot(): { readonly instances: number };
 }
 
 export interface SignalSetup {
@@ -16,23 +20,28 @@ export interface SignalSetup {
 const SAME_SIGNAL_MS = 1000;
 
 /** Listens for signals until the process ends. */
-export function handleSignals(targets: SignalTargets, setup: SignalSetup): void {
+export function handleSignals(supervisor: SignalTargets, { clock, hasTerminal }: SignalSetup): void {
   let firstAt: number | undefined;
   const asked = (signal: string): void => {
-    const now = setup.clock.now();
+    const now = clock.now();
     if (firstAt === undefined) {
       firstAt = now;
-      targets.stop(signal);
+      supervisor.stop(signal);
     } else if (now - firstAt > SAME_SIGNAL_MS) {
-      targets.forceStop(signal);
+      supervisor.forceStop(signal);
     }
   };
   process.on("SIGTERM", asked);
   process.on("SIGINT", asked);
   process.on("SIGHUP", () => {
+    if (!hasTerminal) void supervisor.restart("SIGHUP");
     // The terminal's SIGHUP may come with a SIGTERM, milliseconds apart: it never counts as the second signal.
-    if (setup.hasTerminal && firstAt === undefined) asked("SIGHUP");
+    else if (firstAt === undefined) asked("SIGHUP");
   });
   // Without a handler Node ends at SIGUSR2; log files are reopened by it once there are any.
   process.on("SIGUSR2", () => {});
+  // With a terminal the kernel sends these two to a program in the background that reads or writes.
+  if (hasTerminal) return;
+  process.on("SIGTTIN", () => void supervisor.scale(supervisor.snapshot().instances + 1, "SIGTTIN"));
+  process.on("SIGTTOU", () => void supervisor.scale(Math.max(1, supervisor.snapshot().instances - 1), "SIGTTOU"));
 }

@@ -1,33 +1,34 @@
 /**
- * Keeps N instances alive behind the sockets. Runs in the parent, reads no request byte and runs no user code. Signals, and later
- * the control API and the command line, call these few methods; what happened leaves as events.
+ * Keeps N instances alive behind the sockets. Runs in the parent, reads no request byte and runs no user code. Signals, the
+ * control API and the command line call these few methods; what happened leaves as events.
  */
 import type { Clock } from "../clock.ts";
-import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
+import { Farewell } from "./farewell.ts";
 import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
-import { hasFailedToStart, remember, respawnDelay } from "./restart-policy.ts";
+import type { Launcher } from "./launcher.ts";
+import { isRecycling } from "./recycling.ts";
+import { Restarts } from "./restarts.ts";
+import { respawnDelay } from "./restart-policy.ts";
+import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
-
-/** Where a new instance belongs. */
-export interface Place {
-  /** The slot's number. */
-  readonly slot: number;
-  readonly generation: number;
-  /** How often the slot has been filled anew. */
-  readonly restarts: number;
-}
-
-/** Makes the process of an instance, with its logs and messages connected. */
-export interface Launcher {
-  launch(place: Place, observer: InstanceObserver): Instance;
-}
+import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
+import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
+import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
+  readonly name: string;
+  /** Choir's version. */
+  readonly version: string;
   readonly instances: number;
   /** Whether a crashed instance is followed by a new one. */
   readonly respawn: boolean;
+  /** How many newcomers a rolling restart has beside the old ones: a number or a percentage. */
+  readonly maxSurge: string;
+  /** How long the first newcomer must stay ready, in milliseconds. */
+  readonly canaryTime: number;
   /** How the listening sockets are written in URLs, in the order of the descriptors. */
   readonly urls: readonly string[];
 }
@@ -36,6 +37,8 @@ export interface SupervisorContext {
   readonly launcher: Launcher;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
+  readonly ending?: () => void;
 }
 
 /** How the supervisor's life ended. */
@@ -50,24 +53,26 @@ export class Supervisor {
   readonly finished: Promise<Outcome>;
   readonly #options: SupervisorOptions;
   readonly #context: SupervisorContext;
-  readonly #slots: readonly Slot[];
-  /** Every process that has not been seen to exit, drained ones included. */
-  readonly #live = new Set<Instance>();
+  readonly #slots: Slot[];
+  /** Every process that has not been seen to exit, drained ones included, with its slot. */
+  readonly #live = new Map<Instance, Slot>();
   readonly #observer: InstanceObserver;
-  /** Causes of failed starts that have been said: a failure is said once, not once per instance. */
-  readonly #saidCauses = new Set<string>();
+  readonly #failures = new StartFailures();
+  readonly #startedAt: string;
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
-  #everReady = false;
-  #generation = 0;
+  #farewell: Farewell | undefined;
+  readonly #restarts: Restarts;
 
   constructor(options: SupervisorOptions, context: SupervisorContext) {
     this.#options = options;
     this.#context = context;
-    this.#slots = Array.from({ length: options.instances }, (_, id) => new Slot(id));
+    this.#startedAt = new Date(context.clock.date()).toISOString();
+    this.#slots = Array.from({ length: options.instances }, (_, id) => new Slot(id, 0));
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
+    this.#restarts = new Restarts({ ...context, host: this.#rolloutHost(), slots: () => this.#slots, ...options });
     this.#observer = {
       ready: (instance) => this.#ready(instance),
       leaving: (instance, reason) => this.#leaving(instance, reason),
@@ -77,6 +82,7 @@ export class Supervisor {
   }
 
   start(): void {
+    this.#context.launcher.prepare(0);
     for (const slot of this.#slots) this.#fill(slot);
   }
 
@@ -91,104 +97,191 @@ export class Supervisor {
   forceStop(by: string): void {
     this.#context.emit({ event: "stop-forced", by });
     if (this.#outcome === undefined) this.#end({ code: EXIT.fatal });
-    for (const instance of this.#live) instance.kill(`${by}, for the second time`);
+    for (const instance of this.#live.keys()) instance.kill(`${by}, for the second time`);
   }
 
-  #fill(slot: Slot): void {
+  /**
+   * Replaces every instance by one of a new generation, each by a newcomer that is ready first; takes all of it back when a
+   * newcomer fails. One that is asked for while another runs begins after it, once for all who ask.
+   */
+  restart(by: string): Promise<RestartResult> {
+    return this.#restarts.request(by);
+  }
+
+  /** Keeps `instances` from now on: more are started, or the newest slots drain. Waits for a rolling restart to end. */
+  async scale(instances: number, by: string): Promise<ScaleResult> {
+    await this.#restarts.idle();
+    if (this.#outcome !== undefined || instances === this.#slots.length) return { instances: this.#slots.length };
+    this.#context.emit({ event: "scaled", instances, was: this.#slots.length, by });
+    while (this.#slots.length < instances) {
+      const slot = new Slot(this.#slots.length, this.#restarts.generation);
+      this.#slots.push(slot);
+      this.#fill(slot);
+    }
+    for (const slot of this.#slots.splice(instances)) {
+      slot.retired = true;
+      slot.cancelRespawn();
+      slot.dropSuccessor()?.drain("replaced");
+      slot.current?.drain("replaced");
+    }
+    return { instances };
+  }
+
+  /** Has an instance followed by another one, which is ready before it drains. */
+  replace(instance: Instance, reason: LeavingReason): void {
+    instance.leave(reason);
+  }
+
+  /** Every process that has not been seen to exit. */
+  get live(): Instance[] {
+    return [...this.#live.keys()];
+  }
+
+  /** Whether neither a rolling restart nor the stop is under way. */
+  get isSettled(): boolean {
+    return this.#outcome === undefined && this.#restarts.rollout === undefined;
+  }
+
+  /** What there is at the moment. */
+  snapshot(): Snapshot {
+    const { name, version, urls } = this.#options;
+    const live = [...this.#live];
+    const state = this.isSettled ? "running" : this.#outcome === undefined ? "restarting" : "stopping";
+    return {
+      name,
+      version,
+      urls,
+      state,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      generation: this.#restarts.generation,
+      instances: this.#slots.length,
+      ready: live.filter(([instance]) => instance.state === "ready").length,
+      slots: slotSnapshot(this.#slots, live, this.#context.clock),
+      lastRestart: this.#restarts.last,
+    };
+  }
+
+  #fill(slot: Slot): Instance {
     slot.cancelRespawn();
-    const restarts = slot.restarts + 1;
-    const instance = this.#context.launcher.launch(
-      { slot: slot.id, generation: this.#generation, restarts },
-      this.#observer,
-    );
-    this.#live.add(instance);
+    const place = { slot: slot.id, generation: slot.generation, restarts: slot.restarts + 1 };
+    const instance = this.#context.launcher.launch(place, this.#observer);
+    this.#live.set(instance, slot);
     slot.admit(instance);
+    return instance;
   }
 
   #ready(instance: Instance): void {
-    this.#everReady = true;
+    this.#failures.end();
     const urls = this.#options.urls;
     const startMs = Math.round(this.#context.clock.now() - instance.spawnedAt);
-    this.#context.emit({ event: "instance-ready", ...placeOf(instance), url: urls[0] ?? "", urls, startMs });
-    this.#slotOf(instance).promote(instance)?.drain("replaced");
+    this.#context.emit({ event: "instance-ready", ...instance.place, url: urls[0] ?? "", urls, startMs });
+    // A newcomer of a rolling restart waits until its batch has passed.
+    if (!this.#restarts.rollout?.owns(instance)) this.#slotOf(instance).promote(instance)?.drain("replaced");
+    this.#restarts.rollout?.ready(instance);
   }
 
   #leaving(instance: Instance, reason: LeavingReason): void {
-    this.#context.emit({ event: "instance-leaving", ...placeOf(instance), reason });
+    this.#context.emit({ event: "instance-leaving", ...instance.place, reason });
     const slot = this.#slotOf(instance);
-    if (this.#outcome !== undefined || !this.#options.respawn || slot.current !== instance) instance.drain("replaced");
-    else if (slot.successor === undefined) this.#fill(slot);
+    // --no-respawn is about crashes: a limit that was set asks for a replacement.
+    const mayReplace = this.#options.respawn || isRecycling(reason);
+    if (this.#outcome !== undefined || !mayReplace || slot.retired || slot.current !== instance) {
+      instance.drain("replaced");
+      return;
+    }
+    if (reason === "uncaught") slot.recordUncaught(instance);
+    const delayMs = reason === "uncaught" ? respawnDelay(slot.history, this.#context.clock.random()) : 0;
+    this.#succeed(slot, delayMs);
+  }
+
+  /** Has the slot's current instance followed by another one. */
+  #succeed(slot: Slot, delayMs = 0): void {
+    slot.wantsSuccessor = slot.current !== undefined;
+    if (!slot.isVacant) return;
+    if (delayMs === 0) this.#fill(slot);
+    else this.#respawnLater(slot, delayMs);
   }
 
   #killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void {
-    this.#context.emit({ event: "instance-killed", ...placeOf(instance), why, openRequests });
+    this.#context.emit({ event: "instance-killed", ...instance.place, why, openRequests });
     // Asked to stop, but not everyone stopped: that is not exit code 0.
     if (this.#outcome?.code === EXIT.ok) this.#outcome = { code: EXIT.fatal };
   }
 
   #exited(instance: Instance, exit: InstanceExit): void {
-    this.#live.delete(instance);
     const slot = this.#slotOf(instance);
-    const vacant = slot.release(instance);
-    slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
-    const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#saidFailure(instance, exit) : undefined;
+    this.#live.delete(instance);
+    this.#farewell?.exited(instance);
+    slot.release(instance);
+    slot.record(exit, new Date(this.#context.clock.date()).toISOString());
+    const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
     const hopeless = failure !== undefined && this.#isHopeless(exit);
-    const respawnMs =
-      vacant && this.#outcome === undefined && this.#options.respawn && !hopeless ? this.#delay(slot) : null;
+    const respawns = slot.isVacant && this.#outcome === undefined && this.#options.respawn && !hopeless;
+    const respawnMs = respawns ? respawnDelay(slot.history, this.#context.clock.random()) : null;
     this.#context.emit({
       event: "instance-exited",
-      ...placeOf(instance),
+      ...instance.place,
       reason: exit.reason,
       code: exit.code,
       signal: exit.signal,
       uptimeMs: Math.round(exit.uptimeMs),
       respawnMs,
       repeated: failure?.repeated ?? false,
+      ...(exit.note === undefined ? {} : { note: exit.note }),
     });
-    if (respawnMs !== null) slot.await(this.#context.clock.after(respawnMs, () => this.#fill(slot)));
+    if (exit.reason !== "asked") this.#restarts.rollout?.exited(instance, endOf(exit));
+    if (respawnMs !== null) this.#respawnLater(slot, respawnMs);
     if (hopeless) this.#end({ code: EXIT.unavailable, error: startError(failure.error) });
     this.#concludeIfEmpty();
   }
 
+  #respawnLater(slot: Slot, ms: number): void {
+    slot.await(
+      this.#context.clock.after(ms, () => {
+        if (slot.isVacant) this.#fill(slot);
+      }),
+    );
+  }
+
   /** Says why a start failed, unless the same has been said before. */
-  #saidFailure(instance: Instance, exit: InstanceExit): { error: SentError; repeated: boolean } {
-    const error = exit.error ?? endedEarly(exit);
-    const repeated = this.#saidCauses.has(error.message);
+  #sayFailure(instance: Instance, exit: InstanceExit): { error: SentError; repeated: boolean } {
+    const { error, repeated } = this.#failures.note(exit);
     if (!repeated) {
-      this.#saidCauses.add(error.message);
-      this.#context.emit({
-        event: "instance-start-failed",
-        ...placeOf(instance),
-        error: error.message,
-        code: error.code,
-        stack: error.text,
-      });
+      const { message, code, text } = error;
+      this.#context.emit({ event: "instance-start-failed", ...instance.place, error: message, code, stack: text });
     }
     return { error, repeated };
   }
 
   /** No instance was ever ready, and going on would not change it. */
   #isHopeless(exit: InstanceExit): boolean {
-    if (this.#everReady || this.#outcome !== undefined) return false;
-    const histories = this.#slots.map((slot) => slot.history);
+    if (this.#outcome !== undefined) return false;
     const allEnded = !this.#options.respawn && this.#live.size === 0;
-    return (
-      exit.final ||
-      allEnded ||
-      exit.error?.code === "ERR_CHOIR_ADDRESS_IN_USE" ||
-      hasFailedToStart(histories, this.#everReady)
-    );
+    return this.#failures.areHopeless(exit, { histories: this.#slots.map((slot) => slot.history), allEnded });
   }
 
-  #delay(slot: Slot): number {
-    return respawnDelay(slot.history, this.#context.clock.random());
+  #rolloutHost(): RolloutHost {
+    return {
+      fill: (slot) => {
+        // A replacement that was on its way for another reason would be of the old generation.
+        slot.dropSuccessor()?.drain("replaced");
+        return this.#fill(slot);
+      },
+      promote: (slot) => {
+        if (slot.successor !== undefined) slot.promote(slot.successor)?.drain("replaced");
+      },
+      replace: (slot) => this.#succeed(slot),
+      isThere: (generation) => this.#context.launcher.isThere(generation),
+    };
   }
 
   #end(outcome: Outcome): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = outcome;
+    this.#restarts.stop();
     for (const slot of this.#slots) slot.cancelRespawn();
-    for (const instance of this.#live) instance.drain("stop");
+    this.#farewell = new Farewell(this.#live.keys(), this.#context);
     this.#concludeIfEmpty();
   }
 
@@ -196,47 +289,15 @@ export class Supervisor {
     if (this.#live.size > 0) return;
     if (this.#outcome === undefined && !this.#options.respawn) {
       this.#context.emit({ event: "all-crashed" });
-      const error = new ChoirError(
-        "ERR_CHOIR_ALL_CRASHED",
-        "Every instance has ended, and --no-respawn forbids new ones",
-      );
-      this.#outcome = { code: error.exitCode, error };
+      this.#outcome = { code: EXIT.fatal, error: allCrashedError() };
     }
     if (this.#outcome !== undefined) this.#finish(this.#outcome);
   }
 
   #slotOf(instance: Instance): Slot {
-    const slot = this.#slots[instance.slot];
-    if (slot === undefined) throw new Error(`There is no slot ${instance.slot}. This is a bug in Choir`);
+    const slot = this.#live.get(instance);
+    if (slot === undefined)
+      throw new Error(`Instance ${instance.slot} (pid ${instance.pid}) is in no slot. This is a bug in Choir`);
     return slot;
   }
-}
-
-function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
-  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
-}
-
-/** What is known of a start that failed without a word over IPC: killed, timed out, or ended by the app itself. */
-function endedEarly(exit: InstanceExit): SentError {
-  const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
-  const message =
-    exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer did not return, or ready() was not called"
-      : `The process ended ${how} before it was ready`;
-  return { name: "Error", message, text: message };
-}
-
-function startError(error: SentError): ChoirError {
-  if (error.code === "ERR_CHOIR_ADDRESS_IN_USE") {
-    return new ChoirError(
-      "ERR_CHOIR_ADDRESS_IN_USE",
-      "Another process began to listen on the address at the same time",
-      {
-        hint: "Stop the other program, or choose another --port",
-      },
-    );
-  }
-  return new ChoirError("ERR_CHOIR_START", `No instance could be started: ${error.message}`, {
-    hint: "The log above has the whole error of the first failure",
-  });
 }

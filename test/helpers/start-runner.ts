@@ -29,10 +29,10 @@ export interface StartOptions {
   /** Node's own flags for the supervisor. */
   readonly execArgv?: readonly string[];
   readonly cwd?: string;
+  /** How many descriptors each process may have (ulimit -n). */
+  readonly openFiles?: number;
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
-  /** Send signals to the whole process group and give it a group of its own. */
-  readonly ownGroup?: boolean;
 }
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
@@ -187,16 +187,16 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
   const standard = options.bare
     ? []
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
-  const child = spawn(
-    process.execPath,
-    [...(options.execArgv ?? []), path.resolve(FIXTURES, app), ...standard, ...(options.args ?? [])],
-    {
-      cwd: options.cwd ?? temp,
-      env: environment(options.env),
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: options.ownGroup ?? false,
-    },
-  );
+  const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
+  const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
+    cwd: options.cwd ?? temp,
+    // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+    env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
+    stdio: ["ignore", "pipe", "pipe"],
+    // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+    detached: true,
+  });
   return new Running(child, temp, options.cwd);
 }
 
@@ -204,7 +204,7 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
 function environment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
+      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|RUNTIME_DIRECTORY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
         name,
       ),
   );

@@ -113,6 +113,12 @@ const TLS_CASES: readonly Case[] = [
 const CASES: readonly Case[] = [
   ...TLS_CASES,
   {
+    what: "two Runners in one file",
+    app: "two-runners.mjs",
+    code: 69,
+    says: ["run() was called for a second time", '"second"'],
+  },
+  {
     what: "text for a port",
     options: { args: ["--port", "http"] },
     code: 64,

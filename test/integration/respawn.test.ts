@@ -22,7 +22,7 @@ describe("respawn", () => {
     await using runner = startRunner("hello.mjs");
     const url = await runner.ready(1);
     await ask(`${url}/throw-later`);
-    await runner.event("instance-exited", { reason: "crashed", code: 1 });
+    await runner.event("instance-exited", { reason: "uncaught", code: 1 });
     await runner.eventCount("instance-ready", 2);
     const errors = runner.lines.filter((line) => JSON.stringify(line).includes("thrown later"));
     expect(errors).toHaveLength(1);
@@ -31,6 +31,15 @@ describe("respawn", () => {
       instance: 0,
       err: { message: "thrown later", stack: expect.stringContaining("hello.mjs") },
     });
+  });
+
+  it("without descriptors for another process serves on with those that there are", async () => {
+    await using runner = startRunner("hello.mjs", { instances: 12, openFiles: 48 });
+    const url = await runner.ready(1);
+    expect(await runner.event("instance-start-failed")).toMatchObject({ code: "EMFILE", pid: -1 });
+    expect((await ask(url)).body).toBe("hello");
+    expect(await runner.stop()).toEqual({ code: 0, signal: null });
+    expect(runner.survivors()).toEqual([]);
   });
 
   it("with --no-respawn serves on with the rest and exits with 1 after the last", async () => {

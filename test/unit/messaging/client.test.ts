@@ -337,6 +337,22 @@ describe("a handler that publishes a lot at once", () => {
   });
 });
 
+describe("handlers that answer each other within one write", () => {
+  it("see every subscription's messages in order", async () => {
+    const { a, b, settled } = pair();
+    const fill = "x".repeat(70_000);
+    const seen: number[] = [];
+    await b.client.subscribe<number>("ask", (n) => void b.client.publish("answer", { n, fill }));
+    await b.client.subscribe<number>("ask", (n) => seen.push(n));
+    await b.client.subscribe("back", () => {});
+    await a.client.subscribe("answer", () => void a.client.publish("back", fill));
+    for (let n = 0; n < 20; n++) void a.client.publish("ask", n);
+    await settled();
+    await settled();
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  });
+});
+
 describe("closing", () => {
   it("rejects everything after the pipe has closed, and what waits", async () => {
     const { a } = pair();

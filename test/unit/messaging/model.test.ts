@@ -120,7 +120,13 @@ class World {
       expect(connection.broken).toEqual([]);
       expect(connection.overloads).toEqual([]);
     }
-    expect(this.harness.broker.retained.values).toBe(this.retained.size);
+    expect(this.harness.broker.stats).toMatchObject({
+      peers: CLIENTS,
+      subscriptions: new Set(
+        this.watches.filter(({ active }) => active).map(({ owner, pattern }) => `${owner} ${pattern}`),
+      ).size,
+      retained: this.retained.size,
+    });
   }
 
   #join(): Member {

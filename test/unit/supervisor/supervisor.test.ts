@@ -3,7 +3,8 @@ import type { ChoirEvent } from "../../../src/events.ts";
 import type { ToInstance, ToSupervisor } from "../../../src/protocol.ts";
 import type { Child, ChildExit } from "../../../src/supervisor/child.ts";
 import { Instance } from "../../../src/supervisor/instance.ts";
-import { type Launcher, type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
+import type { Launcher } from "../../../src/supervisor/launcher.ts";
+import { type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
 /** A child that does what the test says. */
@@ -48,28 +49,51 @@ class FakeChild {
 interface Setup {
   readonly supervisor: Supervisor;
   readonly children: FakeChild[];
+  /** The generation of each child. */
+  readonly generations: number[];
   readonly events: ChoirEvent[];
   readonly clock: FakeClock;
   outcome: Outcome | undefined;
 }
 
-function setUp(options: { instances?: number; respawn?: boolean } = {}): Setup {
+interface SetupOptions {
+  readonly instances?: number;
+  readonly respawn?: boolean;
+  readonly maxSurge?: string;
+  /** Whether the code of the old generation is still there. */
+  readonly oldCode?: boolean;
+}
+
+function setUp(options: SetupOptions = {}): Setup {
   const clock = new FakeClock();
   const children: FakeChild[] = [];
   const events: ChoirEvent[] = [];
+  const generations: number[] = [];
   const launcher: Launcher = {
     launch({ slot, generation }, observer) {
       const child = new FakeChild(1000 + children.length);
       children.push(child);
       const limits = { startTimeout: 60_000, shutdownTimeout: 30_000 };
-      return new Instance(child.asChild(), { slot, generation, uid: String(child.pid) }, { limits, clock, observer });
+      const spec = { slot, generation, uid: String(child.pid) };
+      generations.push(generation);
+      return new Instance(child.asChild(), spec, { limits, clock, observer, lastWords: () => ["last words"] });
     },
+    prepare: () => {},
+    isThere: () => options.oldCode ?? true,
   };
   const supervisor = new Supervisor(
-    { instances: options.instances ?? 1, respawn: options.respawn ?? true, urls: ["http://127.0.0.1:3000"] },
+    {
+      name: "test",
+      version: "0.0.0",
+      instances: options.instances ?? 1,
+      respawn: options.respawn ?? true,
+      maxSurge: options.maxSurge ?? "1",
+      canaryTime: 3000,
+      urls: ["http://127.0.0.1:3000"],
+    },
     { launcher, clock, emit: (event) => events.push(event) },
   );
-  const setup: Setup = { supervisor, children, events, clock, outcome: undefined };
+  const setup: Setup = { supervisor, children, generations, events, clock, outcome: undefined };
   void supervisor.finished.then((outcome) => {
     setup.outcome = outcome;
   });
@@ -82,6 +106,11 @@ const FAILURE = {
   error: { name: "Error", message: "no database", text: "Error: no database" },
   final: false,
 } as const;
+
+/** Which children have been told to drain. */
+function drained({ children }: Setup): number[] {
+  return children.flatMap((child, index) => (child.sent.length > 0 ? [index] : []));
+}
 
 describe("Supervisor", () => {
   let setup: Setup;
@@ -108,6 +137,23 @@ describe("Supervisor", () => {
       { instance: 0, reason: "crashed", code: 1, respawnMs: 0 },
       { instance: 0, reason: "crashed", code: 1, respawnMs: 250 },
     ]);
+  });
+
+  it("is not ended by control messages that an app made up", async () => {
+    const forge = (message: unknown): void => last().say(message as ToSupervisor);
+    for (const error of [null, 7, {}, { message: {} }, { name: "E", message: "m", text: 5 }, { name: 1 }]) {
+      forge({ choir: "start-failed", error });
+    }
+    forge({ choir: "no such message" });
+    await last().end(3);
+    expect(setup.outcome).toBeUndefined();
+    setup.clock.advance(1000);
+    last().say({ choir: "ready" });
+    forge({ choir: "leaving", reason: "no such reason" });
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-leaving", reason: "left" });
+    expect(setup.events.find((event) => event.event === "instance-start-failed")).toMatchObject({
+      error: "The process ended with exit code 3 before it was ready",
+    });
   });
 
   it("drains on stop, respawns nobody and finishes with 0", async () => {
@@ -262,7 +308,7 @@ describe("Supervisor", () => {
   it("replaces an instance that wants to leave before it drains it", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     expect(setup.children).toHaveLength(2);
     expect(first.sent).toEqual([]);
     last().say({ choir: "ready" });
@@ -278,7 +324,7 @@ describe("Supervisor", () => {
   it("keeps the one that wants to leave until a replacement is ready, however often that fails", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     last().say(FAILURE);
     await last().end(1);
     setup.clock.advance(15_000);
@@ -291,11 +337,270 @@ describe("Supervisor", () => {
   it("fills the slot with the successor when the leaving one crashes first", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     await first.end(1);
     setup.clock.advance(60_000 - 1);
     expect(setup.children).toHaveLength(2);
     last().say({ choir: "ready" });
     expect(last().sent).toEqual([]);
+  });
+
+  it("replaces an instance with an uncaught error at once, then later and later, and the old one serves on", async () => {
+    const uncaught = { choir: "leaving", reason: "uncaught" } as const;
+    last().say({ choir: "ready" });
+    for (const delay of [0, 250, 500, 1000]) {
+      const failing = last();
+      const before = setup.children.length;
+      failing.say(uncaught);
+      if (delay > 0) setup.clock.advance(delay - 1);
+      expect(setup.children).toHaveLength(delay === 0 ? before + 1 : before);
+      expect(failing.sent).toEqual([]);
+      if (delay > 0) setup.clock.advance(1);
+      expect(setup.children).toHaveLength(before + 1);
+      last().say({ choir: "ready" });
+      expect(failing.sent).toEqual([{ choir: "drain", reason: "replaced" }]);
+      await failing.end(1);
+      setup.clock.advance(0);
+      expect(setup.children).toHaveLength(before + 1);
+    }
+    expect(setup.events.filter((event) => event.event === "instance-exited")).toMatchObject(
+      Array.from({ length: 4 }, () => ({ reason: "uncaught", code: 1, respawnMs: null })),
+    );
+    // Ten seconds of being ready prove an instance.
+    setup.clock.advance(10_000);
+    const count = setup.children.length;
+    last().say(uncaught);
+    expect(setup.children).toHaveLength(count + 1);
+  });
+
+  it("one that crashes while it waits for its replacement is respawned once, and its error counts once", async () => {
+    const uncaught = { choir: "leaving", reason: "uncaught" } as const;
+    last().say({ choir: "ready" });
+    last().say(uncaught);
+    const first = setup.children[0]!;
+    last().say({ choir: "ready" });
+    await first.end(1);
+    const second = last();
+    second.say(uncaught);
+    setup.clock.advance(100);
+    await second.end(null, "SIGKILL");
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-exited", respawnMs: 250 });
+    setup.clock.advance(250);
+    expect(setup.children).toHaveLength(3);
+    setup.clock.advance(9000);
+    expect(setup.children).toHaveLength(3);
+  });
+
+  it("drains an instance with an uncaught error at once when nobody may follow it", async () => {
+    setup = setUp({ respawn: false });
+    last().say({ choir: "ready" });
+    last().say({ choir: "leaving", reason: "uncaught" });
+    expect(last().sent).toHaveLength(1);
+    await last().end(1);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 1 });
+    expect(setup.children).toHaveLength(1);
+  });
+});
+
+describe("rolling restart", () => {
+  const ready = { choir: "ready" } as const;
+
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  }
+
+  function started(options: SetupOptions): Setup {
+    const setup = setUp(options);
+    for (const child of setup.children) child.say(ready);
+    return setup;
+  }
+
+  it("replaces one after the other, the first one after the canary time, each by a newcomer that is ready", async () => {
+    const setup = started({ instances: 3 });
+    const result = setup.supervisor.restart("test");
+    expect(setup.children).toHaveLength(4);
+    setup.children[3]!.say(ready);
+    await settle();
+    setup.clock.advance(2999);
+    await settle();
+    expect(drained(setup)).toEqual([]);
+    setup.clock.advance(1);
+    await settle();
+    expect(drained(setup)).toEqual([0]);
+    expect(setup.children).toHaveLength(5);
+    setup.children[4]!.say(ready);
+    await settle();
+    expect(drained(setup)).toEqual([0, 1]);
+    setup.children[5]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "done", generation: 1 });
+    expect(drained(setup)).toEqual([0, 1, 2]);
+    expect(setup.generations).toEqual([0, 0, 0, 1, 1, 1]);
+    expect(setup.supervisor.snapshot()).toMatchObject({
+      generation: 1,
+      state: "running",
+      lastRestart: { outcome: "done" },
+    });
+  });
+
+  it("with a surge of 100 % keeps every old one until all newcomers are good", async () => {
+    const setup = started({ instances: 3, maxSurge: "100%" });
+    const result = setup.supervisor.restart("test");
+    setup.children[3]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    expect(setup.children).toHaveLength(6);
+    setup.children[4]!.say(ready);
+    await settle();
+    expect(drained(setup)).toEqual([]);
+    setup.children[5]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "done" });
+    expect(drained(setup)).toEqual([0, 1, 2]);
+  });
+
+  it("leaves the old generation serving when the canary dies within its time", async () => {
+    const setup = started({ instances: 2 });
+    const result = setup.supervisor.restart("test");
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(1000);
+    await setup.children[2]!.end(1);
+    expect(await result).toMatchObject({
+      outcome: "failed",
+      error: "A newcomer ended with exit code 1 1000 ms after it was ready",
+      lastWords: ["last words"],
+    });
+    setup.clock.advance(60_000);
+    expect(drained(setup)).toEqual([]);
+    expect(setup.children).toHaveLength(3);
+    expect(setup.supervisor.snapshot()).toMatchObject({ generation: 0, ready: 2 });
+  });
+
+  it("takes replaced slots back to the old generation when a later newcomer fails", async () => {
+    const setup = started({ instances: 2 });
+    const result = setup.supervisor.restart("test");
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    expect(drained(setup)).toEqual([0]);
+    setup.children[3]!.say(FAILURE);
+    await setup.children[3]!.end(1);
+    await settle();
+    expect(setup.generations).toEqual([0, 0, 1, 1, 0]);
+    expect(drained(setup)).toEqual([0]);
+    setup.children[4]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "failed", error: "no database" });
+    expect(drained(setup)).toEqual([0, 2]);
+    await setup.children[2]!.end(0);
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(5);
+  });
+
+  it("is mixed when the old code is gone", async () => {
+    const setup = started({ instances: 2, oldCode: false });
+    const result = setup.supervisor.restart("test");
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    await setup.children[3]!.end(1);
+    expect(await result).toMatchObject({ outcome: "mixed" });
+    expect(drained(setup)).toEqual([0]);
+  });
+
+  it("respawns an old instance that crashes meanwhile with the old code", async () => {
+    const setup = started({ instances: 2 });
+    const result = setup.supervisor.restart("test");
+    await setup.children[1]!.end(1);
+    setup.clock.advance(0);
+    expect(setup.generations).toEqual([0, 0, 1, 0]);
+    setup.children[3]!.say(ready);
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    setup.children[4]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "done" });
+    expect(drained(setup)).toEqual([0, 3]);
+  });
+
+  it("fails when the newcomer dies after the old one of its slot has crashed, and fills the slot with old code", async () => {
+    const setup = started({ instances: 1 });
+    const result = setup.supervisor.restart("test");
+    await setup.children[0]!.end(1);
+    await setup.children[1]!.end(1);
+    expect(await result).toMatchObject({ outcome: "failed" });
+    setup.clock.advance(15_000);
+    expect(setup.generations).toEqual([0, 1, 0]);
+  });
+
+  it("queues a second one once, for all who ask meanwhile", async () => {
+    const setup = started({ instances: 1 });
+    const first = setup.supervisor.restart("a");
+    const second = setup.supervisor.restart("b");
+    const third = setup.supervisor.restart("c");
+    setup.children[1]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    expect(await first).toMatchObject({ outcome: "done", generation: 1 });
+    await settle();
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    expect(await second).toMatchObject({ outcome: "done", generation: 2 });
+    expect(await third).toMatchObject({ generation: 2 });
+    expect(setup.events.filter((event) => event.event === "restart-started")).toHaveLength(2);
+  });
+
+  it("gives way to a stop", async () => {
+    const setup = started({ instances: 2 });
+    const first = setup.supervisor.restart("test");
+    const second = setup.supervisor.restart("test");
+    setup.supervisor.stop("SIGTERM");
+    expect(await first).toMatchObject({ outcome: "stopped" });
+    expect(await second).toMatchObject({ outcome: "stopped" });
+    for (const child of setup.children) await child.end(0);
+    expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+});
+
+describe("the order of a stop", () => {
+  it("lets those that serve go on until those that only start are gone", async () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    expect(drained(setup)).toEqual([1]);
+    await setup.children[1]!.end(0);
+    expect(drained(setup)).toEqual([0, 1]);
+    await setup.children[0]!.end(0);
+    expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+
+  it("but for no longer than a second", () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    setup.clock.advance(999);
+    expect(drained(setup)).toEqual([1]);
+    setup.clock.advance(1);
+    expect(drained(setup)).toEqual([0, 1]);
+  });
+});
+
+describe("scale", () => {
+  it("starts more in new slots, and drains the newest first", async () => {
+    const setup = setUp({ instances: 2 });
+    for (const child of setup.children) child.say({ choir: "ready" });
+    expect(await setup.supervisor.scale(3, "test")).toEqual({ instances: 3 });
+    expect(setup.children).toHaveLength(3);
+    setup.children[2]!.say({ choir: "ready" });
+    expect(await setup.supervisor.scale(1, "test")).toEqual({ instances: 1 });
+    expect(setup.children.map((child) => child.sent.length)).toEqual([0, 1, 1]);
+    await setup.children[1]!.end(0);
+    await setup.children[2]!.end(0);
+    setup.clock.advance(60_000);
+    expect(setup.children).toHaveLength(3);
+    expect(setup.supervisor.snapshot()).toMatchObject({ instances: 1, ready: 1 });
   });
 });

@@ -1,0 +1,42 @@
+/** What a command of `choir` is: one file beside this one, and a line in the list of src/cli/main.ts. Types only. */
+import type { PathContext } from "../../control/paths.ts";
+import type { ExitCode } from "../../errors.ts";
+
+/** The flags that commands have; each takes some of them. */
+export interface CommandFlags {
+  readonly control?: string;
+  readonly json?: boolean;
+  /** False after --no-wait. */
+  readonly wait?: boolean;
+}
+
+export interface CommandInput {
+  readonly operands: readonly string[];
+  readonly flags: CommandFlags;
+  readonly context: PathContext;
+}
+
+export interface FlagText {
+  /** As commander takes it: `--control <path>`. */
+  readonly flag: string;
+  readonly about: string;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** As help shows them: `[name]`. */
+  readonly operands: string;
+  /** How many there may be. */
+  readonly mostOperands: number;
+  readonly summary: string;
+  /** Further lines of its own help. */
+  readonly more: string;
+  readonly flags: readonly FlagText[];
+  run(input: CommandInput): Promise<ExitCode>;
+}
+
+/** How commands that talk to a running app find it and answer. */
+export const APP_FLAGS: readonly FlagText[] = [
+  { flag: "--control <path>", about: "The app's control socket, or the folder it is in [env CHOIR_CONTROL]" },
+  { flag: "--json", about: "Print JSON" },
+];

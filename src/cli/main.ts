@@ -1,0 +1,98 @@
+/**
+ * The `choir` command: from its command line to an exit code. It steers running apps through their control sockets and is no part
+ * of them; bin/choir.js starts it.
+ */
+import { Command, CommanderError } from "commander";
+import { pathContext } from "../control/control.ts";
+import { EXIT, type ExitCode, quote } from "../errors.ts";
+import { environmentText, processEnvironment, programArguments } from "../options/environment.ts";
+import { nearestName } from "../options/nearest.ts";
+import { optionError } from "../options/origin.ts";
+import { commandHelp, overallHelp } from "./command-help.ts";
+import type { CommandFlags, CommandSpec } from "./commands/command.ts";
+import { restart } from "./commands/restart.ts";
+import { scale } from "./commands/scale.ts";
+import { status } from "./commands/status.ts";
+import { stop } from "./commands/stop.ts";
+import { print, reportFatal } from "./output.ts";
+import { version } from "./version.ts";
+
+/** Every command, in the order of help. */
+const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
+
+/** Runs a command line, without node and the file; resolved with the exit code. */
+export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {
+  // A reader that has seen enough, as `head`, is no error.
+  process.stdout.on("error", () => {});
+  try {
+    return await run(args);
+  } catch (error) {
+    return reportFatal(error, "choir");
+  }
+}
+
+async function run(args: readonly string[]): Promise<ExitCode> {
+  const [first, ...rest] = args;
+  const asksForHelp = args.some((arg) => arg === "-h" || arg === "--help") || first === "help";
+  const named = first === "help" ? rest[0] : first;
+  if (asksForHelp || named === undefined) return help(named, asksForHelp);
+  if (first === "--version" || first === "-v") {
+    print(`${version()}\n`);
+    return EXIT.ok;
+  }
+  const command = commandOf(named);
+  const { operands, flags } = readCommandLine(command, rest);
+  const environment = processEnvironment();
+  const control = flags.control ?? environmentText("control", environment)?.text;
+  const given = control === undefined ? flags : { ...flags, control };
+  return command.run({ operands, flags: given, context: pathContext(environment) });
+}
+
+/** Without any argument it is help that is needed, but not what a script can have meant. */
+function help(named: string | undefined, wasAskedFor: boolean): ExitCode {
+  const command = named === undefined || named.startsWith("-") ? undefined : commandOf(named);
+  const text = command === undefined ? overallHelp(COMMANDS) : commandHelp(command);
+  if (wasAskedFor) print(text);
+  else process.stderr.write(text);
+  return wasAskedFor ? EXIT.ok : EXIT.usage;
+}
+
+function commandOf(name: string): CommandSpec {
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command !== undefined) return command;
+  const names = COMMANDS.map(({ name }) => name);
+  const what = name.startsWith("-") ? "option" : "command";
+  const nearest = nearestName(name, names);
+  throw optionError(
+    `Unknown ${what} ${quote(name)}${nearest === undefined ? `; there are ${names.join(", ")}` : `, did you mean ${nearest}?`}`,
+  );
+}
+
+function readCommandLine(spec: CommandSpec, args: readonly string[]): { operands: string[]; flags: CommandFlags } {
+  const command = new Command().helpOption(false).exitOverride();
+  command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  for (const { flag } of spec.flags) command.option(flag);
+  const { operands, unknown } = parse(command, args);
+  const [stranger] = unknown;
+  if (stranger !== undefined) throw unknownFlag(spec, stranger);
+  const extra = operands[spec.mostOperands];
+  if (extra !== undefined) throw optionError(`choir ${spec.name} takes ${spec.operands}, got ${quote(extra)} besides`);
+  return { operands, flags: command.opts<CommandFlags>() };
+}
+
+function parse(command: Command, args: readonly string[]): { operands: string[]; unknown: string[] } {
+  try {
+    return command.parseOptions([...args]);
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    // The one error that commander itself has here: the last word lacks its value.
+    throw optionError(`${args.at(-1) ?? ""} needs a value`);
+  }
+}
+
+function unknownFlag(spec: CommandSpec, flag: string) {
+  const [typed = ""] = flag.split("=");
+  const nearest = nearestName(typed, [...spec.flags.map(({ flag }) => flag.split(" ")[0] ?? ""), "--help"]);
+  const advice = nearest === undefined ? `; choir ${spec.name} --help lists its options` : `, did you mean ${nearest}?`;
+  return optionError(`Unknown option ${typed} of choir ${spec.name}${advice}`);
+}

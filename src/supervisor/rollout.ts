@@ -1,0 +1,190 @@
+/**
+ * One rolling restart: newcomers of a new generation first, then the old ones drain, batch by batch; or all of it is taken back.
+ * Knows slots and the order of things; starting and draining are its host's. Runs in the supervisor.
+ */
+import type { Clock } from "../clock.ts";
+import { describeThrown } from "../errors.ts";
+import type { Instance } from "./instance.ts";
+import type { Slot } from "./slot.ts";
+import type { RestartResult } from "./snapshot.ts";
+
+export interface RolloutPlan {
+  /** The generation to roll out. */
+  readonly generation: number;
+  /** What is given back to replaced slots when it fails. */
+  readonly previous: number;
+  /** How many newcomers may run beside the old ones. */
+  readonly surge: number;
+  /** How long the first newcomer must stay ready before anything else follows, in milliseconds. */
+  readonly canaryTime: number;
+}
+
+export interface RolloutHost {
+  /** Starts an instance of the slot's generation as the successor of the current one. */
+  fill(slot: Slot): Instance;
+  /** Lets the successor take the place; the predecessor drains. */
+  promote(slot: Slot): void;
+  /** Has the current instance replaced by one of the slot's generation, however often that has to be tried. */
+  replace(slot: Slot): void;
+  /** Whether the code of a generation is still where it was. */
+  isThere(generation: number): boolean;
+}
+
+/** What ends a rollout before it is done. */
+class Stopped extends Error {}
+
+/** A newcomer that has not passed. */
+interface Wait {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export class Rollout {
+  readonly plan: RolloutPlan;
+  readonly result: Promise<RestartResult>;
+  readonly #host: RolloutHost;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  /** Those that are awaited to get ready. */
+  readonly #waits = new Map<Instance, Wait>();
+  readonly #promoted: Slot[] = [];
+  #pending: Slot[] = [];
+  #lastWords: readonly string[] = [];
+  /** Rejects whatever is awaited at the moment. */
+  #abort: (error: Error) => void = () => {};
+  readonly #aborted: Promise<never>;
+  #takingBack = false;
+
+  constructor(slots: readonly Slot[], plan: RolloutPlan, { host, clock }: { host: RolloutHost; clock: Clock }) {
+    this.plan = plan;
+    this.#host = host;
+    this.#clock = clock;
+    this.#startedAt = clock.now();
+    this.#aborted = new Promise<never>((_, reject) => {
+      this.#abort = reject;
+    });
+    // It may be aborted while nothing is awaited.
+    this.#aborted.catch(() => {});
+    this.result = this.#run(slots);
+  }
+
+  /** Whether an instance is a newcomer that waits for its batch to pass: it must not replace anyone by itself. */
+  owns(instance: Instance): boolean {
+    return !this.#takingBack && instance.generation === this.plan.generation;
+  }
+
+  /** A newcomer is ready. */
+  ready(instance: Instance): void {
+    this.#waits.get(instance)?.resolve();
+  }
+
+  /** An instance has ended; any newcomer's end fails the rollout. */
+  exited(instance: Instance, error: string): void {
+    if (!this.owns(instance)) {
+      this.#waits.get(instance)?.reject(new Error(error));
+      return;
+    }
+    this.#lastWords = instance.lastWords();
+    this.#abort(new Error(error));
+  }
+
+  /** The supervisor stops: nothing is taken back any more. */
+  stop(): void {
+    this.#abort(new Stopped());
+  }
+
+  async #run(slots: readonly Slot[]): Promise<RestartResult> {
+    try {
+      for (let from = 0; from < slots.length; from += this.plan.surge) {
+        await this.#batch(slots.slice(from, from + this.plan.surge), from === 0);
+      }
+      return this.#resultOf("done");
+    } catch (error) {
+      if (error instanceof Stopped) return this.#resultOf("stopped");
+      const mixed = await this.#takeBack().catch((thrown: unknown) => {
+        if (thrown instanceof Stopped) return true;
+        throw thrown;
+      });
+      return this.#resultOf(mixed ? "mixed" : "failed", describeThrown(error));
+    }
+  }
+
+  async #batch(slots: readonly Slot[], isFirst: boolean): Promise<void> {
+    const wanted = slots.filter((slot) => !slot.retired);
+    const [canary, ...others] = wanted;
+    if (canary === undefined) return;
+    if (isFirst) {
+      await this.#newcomers([canary]);
+      await this.#orAborted(new Promise<void>((resolve) => this.#clock.after(this.plan.canaryTime, resolve)));
+      await this.#newcomers(others);
+    } else {
+      await this.#newcomers(wanted);
+    }
+    for (const slot of this.#pending.splice(0)) {
+      this.#promoted.push(slot);
+      this.#host.promote(slot);
+    }
+  }
+
+  /** Starts one in each slot; resolved when all are ready. */
+  async #newcomers(slots: readonly Slot[]): Promise<void> {
+    const ready = slots.map((slot) => {
+      slot.generation = this.plan.generation;
+      this.#pending.push(slot);
+      return this.#untilReady(this.#host.fill(slot));
+    });
+    await this.#orAborted(Promise.all(ready));
+  }
+
+  #untilReady(instance: Instance): Promise<void> {
+    return new Promise<void>((resolve, reject) => this.#waits.set(instance, { resolve, reject })).finally(() =>
+      this.#waits.delete(instance),
+    );
+  }
+
+  #orAborted<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([promise, this.#aborted]);
+  }
+
+  /** Gives every slot its old code back; tells whether one could not have it. */
+  async #takeBack(): Promise<boolean> {
+    const isThere = this.#host.isThere(this.plan.previous);
+    this.#takingBack = true;
+    for (const slot of this.#pending) {
+      slot.generation = this.plan.previous;
+      slot.dropSuccessor()?.drain("replaced");
+    }
+    if (!isThere) return this.#promoted.length > 0;
+    const back = this.#promoted
+      .filter((slot) => !slot.retired)
+      .map((slot) => {
+        slot.generation = this.plan.previous;
+        this.#host.replace(slot);
+        const successor = slot.successor ?? slot.current;
+        const isReady = successor === undefined || successor.readyFor !== undefined;
+        return isReady ? Promise.resolve() : this.#untilReady(successor);
+      });
+    const stopped = this.#aborted.catch((error: unknown) =>
+      error instanceof Stopped ? Promise.reject(error) : new Promise<never>(() => {}),
+    );
+    const settled = await Promise.race([Promise.allSettled(back), stopped]);
+    return settled.some(({ status }) => status === "rejected");
+  }
+
+  #resultOf(outcome: RestartResult["outcome"], error?: string): RestartResult {
+    return {
+      outcome,
+      generation: this.plan.generation,
+      durationMs: Math.round(this.#clock.now() - this.#startedAt),
+      ...(error === undefined ? {} : { error }),
+      ...(this.#lastWords.length === 0 ? {} : { lastWords: this.#lastWords }),
+    };
+  }
+}
+
+/** How many newcomers `--max-surge` allows beside `instances` old ones; at least one. */
+export function surgeOf(maxSurge: string, instances: number): number {
+  const number = Number.parseInt(maxSurge, 10);
+  const surge = maxSurge.endsWith("%") ? Math.ceil((instances * number) / 100) : number;
+  return Math.min(Math.max(1, surge), Math.max(1, instances));
+}
