@@ -262,6 +262,14 @@ function describeKill(event: Event<"instance-killed">): Description {
   };
 }
 
+function listRequests(openRequests: readonly OpenRequest[], indent = ""): string[] {
+  const listed = openRequests
+    .slice(0, LISTED_REQUESTS)
+    .map(({ method, path, ageMs }) => `${indent}${method} ${path} open for ${describeDuration(ageMs)}`);
+  if (openRequests.length > listed.length) listed.push(`${indent}and ${openRequests.length - listed.length} more`);
+  return listed;
+}
+
 function describeExpiry({ file, state, validFrom, validTo }: Event<"certificate-expiring">): Description {
   if (state === "expiring") {
     return { level: "warn", message: `The certificate in ${file} expires on ${dateOf(validTo)}: renew it` };
@@ -273,14 +281,6 @@ function describeExpiry({ file, state, validFrom, validTo }: Event<"certificate-
 /** The minute is enough for a person. */
 function dateOf(iso: string): string {
   return `${iso.slice(0, 16).replace("T", " ")} UTC`;
-}
-
-function listRequests(openRequests: readonly OpenRequest[], indent = ""): string[] {
-  const listed = openRequests
-    .slice(0, LISTED_REQUESTS)
-    .map(({ method, path, ageMs }) => `${indent}${method} ${path} open for ${describeDuration(ageMs)}`);
-  if (openRequests.length > listed.length) listed.push(`${indent}and ${openRequests.length - listed.length} more`);
-  return listed;
 }
 
 function subject({ instance, pid }: { readonly instance: number; readonly pid: number }): string {

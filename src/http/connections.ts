@@ -60,9 +60,9 @@ export class Connections {
   #connecting: Connection | undefined;
   #totalConnections = 0;
   #totalRequests = 0;
+  #sweeping = false;
   #totalRefused = 0;
   #totalFailedHandshakes = 0;
-  #sweeping = false;
   readonly #awaitingGone: (() => void)[] = [];
 
   constructor(server: Server, options: ConnectionsOptions) {

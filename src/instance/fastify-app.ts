@@ -36,10 +36,10 @@ export interface DefaultAppOptions {
   readonly container: AppContainer;
   readonly headers: HeaderPolicy;
   readonly fastify?: FastifyOptions | undefined;
-  /** Default: plain HTTP. */
-  readonly settings?: ServerSettings | undefined;
   /** Only with --use-zone. */
   readonly zones?: Zones | undefined;
+  /** Default: plain HTTP. */
+  readonly settings?: ServerSettings | undefined;
 }
 
 const RESPONSE = Symbol("choir.response");
@@ -48,7 +48,7 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {}, settings = PLAIN_SETTINGS, zones } = options;
+  const { container, headers, fastify = {}, zones, settings = PLAIN_SETTINGS } = options;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
     ...(fastify.logController === undefined

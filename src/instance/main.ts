@@ -27,9 +27,9 @@ function enterInstance(birth: InstanceBirth): void {
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
-  const exit = (code: number): void => process.exit(code);
   // Before anything listens to messages: they come from then on.
   const tls = new TlsInbox();
+  const exit = (code: number): void => process.exit(code);
   const lifecycle = new Lifecycle({ exit });
   const zones = birth.options.useZone ? new Zones(birth.options) : undefined;
   const services = createServices(birth, { lifecycle, hooks, zones });

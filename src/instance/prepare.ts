@@ -18,11 +18,11 @@ export interface PreparedApp {
   close(): Promise<void>;
 }
 
-export interface AppSetup {
+/** What an app is made of, besides what Choir gives to it. */
+export interface AppDefinition {
   readonly configureServer: unknown;
   readonly extras: RunnerExtras;
-  /** Default: plain HTTP. */
-  readonly settings?: ServerSettings;
+  readonly settings: ServerSettings;
   /** Only with --use-zone. */
   readonly zones?: Zones | undefined;
 }
@@ -30,7 +30,7 @@ export interface AppSetup {
 /** Runs configureServer and makes the server of what it sets up; its errors are passed on as they are. */
 export async function prepareApp(
   services: OwnServices,
-  { configureServer, extras, settings = PLAIN_SETTINGS, zones }: AppSetup,
+  { configureServer, extras, zones, settings }: AppDefinition,
 ): Promise<PreparedApp> {
   const configure = checkConfigureServer(configureServer);
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
@@ -39,8 +39,8 @@ export async function prepareApp(
     container: () => createAppContainer(services),
     headers: withDefaults,
     fastify: extras.fastify,
-    settings,
     zones,
+    settings,
   });
   const headers = isDefault ? withDefaults : compileHeaderPolicy(extras);
   // The logger is looked up when it is used: an app that never fails needs none.

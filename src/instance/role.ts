@@ -22,10 +22,10 @@ export interface InstanceRole {
   readonly birth: InstanceBirth;
   readonly lifecycle: Lifecycle;
   readonly hooks: ShutdownHooks;
-  readonly tls: TlsInbox;
   readonly uncaught: UncaughtErrors;
   /** Only with --use-zone. */
   readonly zones: Zones | undefined;
+  readonly tls: TlsInbox;
 }
 
 const ROLE = Symbol.for("choir.role");

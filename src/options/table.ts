@@ -4,7 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
-import { SERVER_OPTIONS } from "./server-options.ts";
+import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -315,7 +315,7 @@ const INSTANCE_OPTIONS = [
   "headersTimeout",
   "maxRequestsPerSocket",
   "maxHeaderSize",
-] as const;
+] as const satisfies readonly OptionName[];
 
 /** What the supervisor makes of options for its instances. */
 export interface DerivedOptions {
@@ -325,7 +325,7 @@ export interface DerivedOptions {
   readonly heartbeatInterval: number;
 }
 
-/** What an instance needs of them. */
+/** What an instance needs of them. No passwords: what TLS needs comes by IPC. */
 export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
 
 /** Picks what an instance gets. */

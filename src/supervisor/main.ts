@@ -33,11 +33,13 @@ export interface SupervisorSetup {
   readonly hasTerminal: boolean;
 }
 
+type Emit = (event: ChoirEvent) => void;
+
 /** Runs until every instance is gone. Errors of binding come out as ChoirError. */
 export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
   const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
-  const emit = (event: ChoirEvent): void => {
+  const emit: Emit = (event) => {
     setup.logs.event(event);
     control.events.emit(event);
   };
@@ -46,6 +48,9 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const sockets = await bindSockets(setup.options, systemClock);
   const context = pathContext(processEnvironment());
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
+  // First: a certificate that cannot be used must leave nothing behind.
+  const tls = await openTls(setup, emit);
+  const sockets = await bindSockets(setup.options, systemClock);
   try {
     return await supervise(setup, { sockets, emit, control, tls });
   } finally {
@@ -58,7 +63,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
 }
 
 /** Loaded by those that serve TLS: it costs the others no memory. */
-async function openTls({ tls }: SupervisorSetup, emit: (event: ChoirEvent) => void): Promise<TlsKeeper | undefined> {
+async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
@@ -71,7 +76,7 @@ function close(sockets: readonly BoundSocket[]): void {
 
 interface Surroundings {
   readonly sockets: readonly BoundSocket[];
-  readonly emit: (event: ChoirEvent) => void;
+  readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
 }

@@ -74,7 +74,7 @@ export class TlsKeeper {
     this.#recipients.add(child);
     void child.exited.then(() => this.#recipients.delete(child));
     child.onMessage((message) => {
-      if (message.choir !== "http1-only" || this.#http1Only) return;
+      if (message.choir !== "http1-only" || typeof message.app !== "string" || this.#http1Only) return;
       this.#http1Only = true;
       this.#context.emit({ event: "http1-only", app: message.app });
     });

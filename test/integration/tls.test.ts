@@ -219,9 +219,9 @@ describe("a new certificate", () => {
     const old = await keptAlive(agent, url);
     const serials = new Set<string>();
     const failures: unknown[] = [];
-    const load = { on: true };
+    const stop = new AbortController();
     const client = async (): Promise<void> => {
-      while (load.on) {
+      while (!stop.signal.aborted) {
         try {
           const answer = await askTls(url, { ca });
           if (answer.status !== 200) failures.push(answer);
@@ -239,7 +239,7 @@ describe("a new certificate", () => {
     publish("..2", second);
     rmSync(path.join(folder, "..1"), { recursive: true });
     await until(() => serials.has(second.serial), "the second certificate");
-    load.on = false;
+    stop.abort();
     await Promise.all(clients);
     expect(failures).toEqual([]);
     // The same connection, with the certificate that it began with.
