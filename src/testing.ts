@@ -1,6 +1,5 @@
 /** "choir/testing": instances without processes, for tests of users' apps. Runs in the test's process. */
 import { randomUUID } from "node:crypto";
-import { Server } from "node:http";
 import { createCollectingLogger, type LogLine } from "./instance/collecting-logger.ts";
 import type { Services } from "./instance/cradle.ts";
 import { createAppContainer } from "./instance/container.ts";

@@ -1,7 +1,7 @@
 /** From the user's configureServer to a server that only has to listen. Runs in the instance, and in tests of users' apps. */
 import { compileHeaderPolicy, DEFAULT_APP_HEADERS } from "../http/headers.ts";
 import type { AppServer } from "../http/limits.ts";
-import { PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
+import type { ServerSettings } from "../http/server.ts";
 import type { RunnerExtras } from "../runner-options.ts";
 import { checkConfigureServer, http1OnlyName } from "./app.ts";
 import { configureApp } from "./configure-app.ts";

@@ -180,7 +180,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
-  ...SERVER_OPTIONS,
+  ...SERVER_ROWS,
   ready: option({
     kind: "string",
     choices: ["auto", "manual"],
@@ -297,7 +297,7 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 
-/** The options that an instance gets; the others are the supervisor's alone: passwords never leave it, what TLS needs goes by IPC. */
+/** The options that an instance gets; the others are the supervisor's alone. */
 const INSTANCE_OPTIONS = [
   "ready",
   "readinessPath",

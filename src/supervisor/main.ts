@@ -43,9 +43,6 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
     setup.logs.event(event);
     control.events.emit(event);
   };
-  // First: a certificate that cannot be used must leave nothing behind.
-  const tls = await openTls(setup, emit);
-  const sockets = await bindSockets(setup.options, systemClock);
   const context = pathContext(processEnvironment());
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.

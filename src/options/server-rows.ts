@@ -6,7 +6,7 @@ const SECOND = 1000;
 const MAX_TIMER = 0x7f_ff_ff_ff;
 
 /** In the order of --help. */
-export const SERVER_OPTIONS = {
+export const SERVER_ROWS = {
   ssl: {
     kind: "boolean",
     group: "tls",
