@@ -233,7 +233,8 @@ function how({ code, signal }: Event<"instance-exited">): string {
 function sequel({ reason, respawnMs }: Event<"instance-exited">): string {
   if (respawnMs !== null)
     return respawnMs === 0 ? "; respawning at once" : `; respawning in ${describeDuration(respawnMs)}`;
-  return reason === "asked" || reason === "killed" || isRecycled(reason) ? "" : "; not respawned";
+  // Those that were replaced before they drained are not followed by another one.
+  return isRecycled(reason) || ["asked", "killed", "left", "uncaught"].includes(reason) ? "" : "; not respawned";
 }
 
 function describeKill(event: Event<"instance-killed">): Description {

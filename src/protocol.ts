@@ -148,3 +148,11 @@ export function isOpenRequests(value: unknown): value is readonly OpenRequest[] 
 export function isControlMessage(message: unknown): message is { choir: string } {
   return typeof message === "object" && message !== null && typeof (message as { choir?: unknown }).choir === "string";
 }
+
+/** Whether a value is an error as an instance sends it: the channel is the app's too, and nothing on it may end the supervisor. */
+export function isSentError(value: unknown): value is SentError {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, message, code, text } = value as Readonly<Record<string, unknown>>;
+  const texts = [name, message, text, code ?? ""];
+  return texts.every((field) => typeof field === "string");
+}

@@ -3,7 +3,7 @@
  * The composition root of both; it loads only the side that the process needs.
  */
 import { ChoirError, quote } from "./errors.ts";
-import { assumeRole, currentRole } from "./instance/role.ts";
+import { assumeRole, claimProcess, currentRole } from "./instance/role.ts";
 import { programArguments } from "./options/environment.ts";
 import type { ConfigureServer } from "./instance/app.ts";
 import type { RunnerOptions } from "./runner-options.ts";
@@ -38,6 +38,15 @@ export class Runner {
    * In an instance it is resolved when the instance has drained. `args` are the command line, without node and the file.
    */
   async run(args: readonly string[] = programArguments().args): Promise<void> {
+    if (claimProcess()) {
+      throw new ChoirError(
+        "ERR_CHOIR_RUNNER",
+        `run() was called for a second time in one process, by Runner ${quote(this.#name)}`,
+        {
+          hint: "A program is one Runner: put the other one into a file of its own, or its routes into the same configureServer",
+        },
+      );
+    }
     const role = currentRole();
     if (role?.kind === "instance") {
       const { serveInstance } = await import("./instance/serve.ts");

@@ -20,7 +20,7 @@ const SEND_DEADLINE_MS = 1000;
 export class Lifecycle {
   /** Resolved when it is time to drain: the supervisor said so, or it is gone. */
   readonly drainOrdered: Promise<DrainReason>;
-  /** Resolved when the app called `ready()`, or `process.send("ready")` was heard, for `ready: "manual"`. */
+  /** Resolved when the app called `ready()`, for `ready: "manual"`. */
   readonly markedReady: Promise<void>;
   markReady!: () => void;
   readonly #exit: (code: number) => void;
@@ -38,6 +38,8 @@ export class Lifecycle {
       });
       // The supervisor is gone, however it ended: nobody else will tell this process to go.
       process.once("disconnect", () => resolve("stop"));
+      // It may have gone while Node started, before anybody could listen for that.
+      if (!process.connected) resolve("stop");
       // A signal of its own, since the terminal's does not reach it: somebody wants this one process away, not its service.
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         process.on(signal, () => {

@@ -51,3 +51,13 @@ export function lendRole(services: OwnServices | undefined): () => void {
     if (currentRole() === lent) delete (globalThis as { [ROLE]?: Role })[ROLE];
   };
 }
+
+const RAN = Symbol.for("choir.ran");
+
+/** Says that a Runner runs in this process; whether one did before. */
+export function claimProcess(): boolean {
+  const all = globalThis as { [RAN]?: true };
+  const ran = all[RAN] === true;
+  all[RAN] = true;
+  return ran;
+}

@@ -87,7 +87,10 @@ export const OPTIONS = {
     group: "general",
     default: false,
     help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
-    more: "MORE_ZONE",
+    more:
+      '`currentRequest()` of "choir/instance" has `id`, `method`, `path` and `startedAt`; lines of the logger and Fastify\'s `request.id` ' +
+      "carry the same id. A rejected promise that nobody awaited fails its request and leaves the instance alone; a thrown error is for " +
+      "`--uncaught`. An answer that had begun is cut off. It costs 2 to 4 µs of CPU for each request (docs/decisions/0012-zone.md).",
   }),
   trustRequestId: option({
     kind: "boolean",
@@ -253,7 +256,12 @@ export const OPTIONS = {
     placeholder: "replace|exit|keep",
     default: "replace",
     help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
-    more: "MORE_UNCAUGHT",
+    more:
+      "`replace`: the instance accepts until its replacement is ready, then answers what it has and exits with 1; errors that come back " +
+      "quickly wait longer and longer for theirs, as respawns do, and the instance serves on. Without `--use-zone` nobody knows which " +
+      "request failed: when a drain has nothing left but requests that were open at an uncaught error, no more of them than there were " +
+      "such errors, and their connections have been silent for 10 s (or a third of `--shutdown-timeout`, if that is less), it answers " +
+      "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
   logFormat: option({

@@ -57,7 +57,7 @@ export interface Recycling {
 export const NO_RECYCLING: RecyclingMemory = { records: new Map(), memoryHeldUntil: 0 };
 
 /** Heartbeats in a row that have to show too much memory: one may come right before a collection of garbage. */
-export const SAMPLES = 3;
+const SAMPLES = 3;
 /** An app that reaches its memory limit sooner than this after each start would do nothing but be replaced. */
 export const EARLY_MS = 60_000;
 /** From 0.8 on V8 ends a process whose collections of garbage free too little, and at 1 any. */

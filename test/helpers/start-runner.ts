@@ -29,6 +29,8 @@ export interface StartOptions {
   /** Node's own flags for the supervisor. */
   readonly execArgv?: readonly string[];
   readonly cwd?: string;
+  /** How many descriptors each process may have (ulimit -n). */
+  readonly openFiles?: number;
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
 }
@@ -182,18 +184,16 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
   const standard = options.bare
     ? []
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
-  const child = spawn(
-    process.execPath,
-    [...(options.execArgv ?? []), path.resolve(FIXTURES, app), ...standard, ...(options.args ?? [])],
-    {
-      cwd: options.cwd ?? temp,
-      // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
-      env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
-      stdio: ["ignore", "pipe", "pipe"],
-      // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
-      detached: true,
-    },
-  );
+  const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
+  const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
+    cwd: options.cwd ?? temp,
+    // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+    env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
+    stdio: ["ignore", "pipe", "pipe"],
+    // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+    detached: true,
+  });
   return new Running(child, temp);
 }
 

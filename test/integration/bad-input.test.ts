@@ -21,6 +21,12 @@ const fast = { args: ["--start-timeout", "300ms"] };
 
 const CASES: readonly Case[] = [
   {
+    what: "two Runners in one file",
+    app: "two-runners.mjs",
+    code: 69,
+    says: ["run() was called for a second time", '"second"'],
+  },
+  {
     what: "text for a port",
     options: { args: ["--port", "http"] },
     code: 64,

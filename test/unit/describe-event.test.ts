@@ -77,6 +77,16 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Instance 1 (pid 124) ended since its pub/sub pipe broke: exit code 1 after 3.2 s; respawning at once",
   ],
   [
+    exited("uncaught"),
+    "error",
+    "Instance 1 (pid 124) drained and ended after an uncaught error: exit code 1, after 3.2 s",
+  ],
+  [
+    { event: "instance-leaving", ...WHO, reason: "uncaught" },
+    "info",
+    "Instance 1 (pid 124) had an uncaught error: it drains as soon as its replacement is ready",
+  ],
+  [
     { event: "instance-leaving", ...WHO, reason: "left" },
     "info",
     "Instance 1 (pid 124) got a SIGTERM of its own: it drains as soon as its replacement is ready",
