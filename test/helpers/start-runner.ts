@@ -71,6 +71,11 @@ export class Running implements AsyncDisposable {
     }));
   }
 
+  /** Where the program looks for control sockets, unless the test says otherwise. */
+  get runtime(): string {
+    return runtimeFolder(this.temp);
+  }
+
   get pid(): number {
     return this.child.pid!;
   }

@@ -1,7 +1,7 @@
 /** The control socket in this process, with a stand-in for the supervisor: what clients may do, and what they may not. */
 import { once } from "node:events";
 import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import http from "node:http";
+import type http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
