@@ -69,8 +69,8 @@ export class Rollout {
   }
 
   /** Whether an instance is a newcomer that waits for its batch to pass: it must not replace anyone by itself. */
-  owns(instance: Instance): boolean {
-    return !this.#takingBack && instance.generation === this.plan.generation;
+  holds(instance: Instance): boolean {
+    return !this.#takingBack && this.#pending.some((slot) => slot.successor === instance);
   }
 
   /** A newcomer is ready. */
@@ -80,7 +80,7 @@ export class Rollout {
 
   /** An instance has ended; any newcomer's end fails the rollout. */
   exited(instance: Instance, error: string): void {
-    if (!this.owns(instance)) {
+    if (this.#takingBack || instance.generation !== this.plan.generation) {
       this.#waits.get(instance)?.reject(new Error(error));
       return;
     }
@@ -153,6 +153,8 @@ export class Rollout {
     for (const slot of this.#pending) {
       slot.generation = this.plan.previous;
       slot.dropSuccessor()?.drain("replaced");
+      // The old one has crashed meanwhile: the newcomer is what serves there.
+      if (slot.current?.generation === this.plan.generation) this.#promoted.push(slot);
     }
     if (!isThere) return this.#promoted.length > 0;
     const back = this.#promoted

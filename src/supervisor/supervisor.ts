@@ -177,7 +177,7 @@ export class Supervisor {
     const startMs = Math.round(this.#context.clock.now() - instance.spawnedAt);
     this.#context.emit({ event: "instance-ready", ...instance.place, url: urls[0] ?? "", urls, startMs });
     // A newcomer of a rolling restart waits until its batch has passed.
-    if (!this.#restarts.rollout?.owns(instance)) this.#slotOf(instance).promote(instance)?.drain("replaced");
+    if (!this.#restarts.rollout?.holds(instance)) this.#slotOf(instance).promote(instance)?.drain("replaced");
     this.#restarts.rollout?.ready(instance);
   }
 

@@ -535,6 +535,38 @@ describe("rolling restart", () => {
     expect(setup.generations).toEqual([0, 1, 0]);
   });
 
+  it("takes back a newcomer that serves already, since the old one of its slot has crashed", async () => {
+    const setup = started({ instances: 2, maxSurge: "100%" });
+    const result = setup.supervisor.restart("test");
+    await setup.children[0]!.end(1);
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    setup.children[3]!.say(FAILURE);
+    await setup.children[3]!.end(1);
+    await settle();
+    expect(setup.generations).toEqual([0, 0, 1, 1, 0]);
+    setup.children[4]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "failed" });
+    expect(drained(setup)).toEqual([2]);
+  });
+
+  it("lets an instance that has taken its place be replaced like any other, while the rest is rolled out", async () => {
+    const setup = started({ instances: 2 });
+    const result = setup.supervisor.restart("test");
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    setup.children[2]!.say({ choir: "leaving", reason: "left" });
+    expect(setup.generations).toEqual([0, 0, 1, 1, 1]);
+    setup.children[4]!.say(ready);
+    expect(drained(setup)).toEqual([0, 2]);
+    setup.children[3]!.say(ready);
+    expect(await result).toMatchObject({ outcome: "done" });
+  });
+
   it("queues a second one once, for all who ask meanwhile", async () => {
     const setup = started({ instances: 1 });
     const first = setup.supervisor.restart("a");
