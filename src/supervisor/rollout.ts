@@ -52,6 +52,8 @@ export class Rollout {
   #lastWords: readonly string[] = [];
   /** Rejects whatever is awaited at the moment. */
   #abort: (error: Error) => void = () => {};
+  /** Ends the wait for those that are given back. */
+  #stop: () => void = () => {};
   readonly #aborted: Promise<never>;
   #takingBack = false;
 
@@ -91,6 +93,7 @@ export class Rollout {
   /** The supervisor stops: nothing is taken back any more. */
   stop(): void {
     this.#abort(new Stopped());
+    this.#stop();
   }
 
   async #run(slots: readonly Slot[]): Promise<RestartResult> {
@@ -101,11 +104,7 @@ export class Rollout {
       return this.#resultOf("done");
     } catch (error) {
       if (error instanceof Stopped) return this.#resultOf("stopped");
-      const mixed = await this.#takeBack().catch((thrown: unknown) => {
-        if (thrown instanceof Stopped) return true;
-        throw thrown;
-      });
-      return this.#resultOf(mixed ? "mixed" : "failed", describeThrown(error));
+      return this.#resultOf(await this.#takeBack(), describeThrown(error));
     }
   }
 
@@ -146,8 +145,8 @@ export class Rollout {
     return Promise.race([promise, this.#aborted]);
   }
 
-  /** Gives every slot its old code back; tells whether one could not have it. */
-  async #takeBack(): Promise<boolean> {
+  /** Gives every slot its old code back; mixed when one could not have it. */
+  async #takeBack(): Promise<"failed" | "mixed" | "stopped"> {
     const isThere = this.#host.isThere(this.plan.previous);
     this.#takingBack = true;
     for (const slot of this.#pending) {
@@ -156,7 +155,7 @@ export class Rollout {
       // The old one has crashed meanwhile: the newcomer is what serves there.
       if (slot.current?.generation === this.plan.generation) this.#promoted.push(slot);
     }
-    if (!isThere) return this.#promoted.length > 0;
+    if (!isThere) return this.#promoted.length > 0 ? "mixed" : "failed";
     const back = this.#promoted
       .filter((slot) => !slot.retired)
       .map((slot) => {
@@ -166,11 +165,12 @@ export class Rollout {
         const isReady = successor === undefined || successor.readyFor !== undefined;
         return isReady ? Promise.resolve() : this.#untilReady(successor);
       });
-    const stopped = this.#aborted.catch((error: unknown) =>
-      error instanceof Stopped ? Promise.reject(error) : new Promise<never>(() => {}),
-    );
+    const stopped = new Promise<"stopped">((resolve) => {
+      this.#stop = () => resolve("stopped");
+    });
     const settled = await Promise.race([Promise.allSettled(back), stopped]);
-    return settled.some(({ status }) => status === "rejected");
+    if (settled === "stopped") return settled;
+    return settled.some(({ status }) => status === "rejected") ? "mixed" : "failed";
   }
 
   #resultOf(outcome: RestartResult["outcome"], error?: string): RestartResult {

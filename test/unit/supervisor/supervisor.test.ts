@@ -567,6 +567,19 @@ describe("rolling restart", () => {
     expect(await result).toMatchObject({ outcome: "done" });
   });
 
+  it("gives way to a stop while it is taken back", async () => {
+    const setup = started({ instances: 2 });
+    const result = setup.supervisor.restart("test");
+    setup.children[2]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await settle();
+    await setup.children[3]!.end(1);
+    await settle();
+    setup.supervisor.stop("SIGTERM");
+    expect(await result).toMatchObject({ outcome: "stopped" });
+  });
+
   it("queues a second one once, for all who ask meanwhile", async () => {
     const setup = started({ instances: 1 });
     const first = setup.supervisor.restart("a");
