@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: `unit` mirrors src/ and touches no process and no socket; `integration` starts real programs from dist/,
-// one file at a time, since the machines that run it have two cores.
+// Three projects: `unit` mirrors src/ and touches no process and no socket; `integration` starts real programs from dist/,
+// one file at a time, since the machines that run it have two cores; `zero-loss` puts such programs under load, for minutes.
 export default defineConfig({
   test: {
     projects: [
@@ -13,6 +13,16 @@ export default defineConfig({
           pool: "forks",
           fileParallelism: false,
           testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "zero-loss",
+          include: ["test/zero-loss/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 120_000,
           hookTimeout: 30_000,
         },
       },

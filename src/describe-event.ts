@@ -2,7 +2,8 @@
  * The only place that makes sentences of events, for someone who reads them at three in the morning. Runs in the supervisor; pure.
  * Sentence case, values quoted, no final period.
  */
-import type { ChoirEvent, Description, ExitReason, LevelName } from "./events.ts";
+import type { ChoirEvent, Description, ExitReason, LevelName, RecycleReason } from "./events.ts";
+import type { OpenRequest } from "./protocol.ts";
 
 type Event<N extends ChoirEvent["event"]> = Extract<ChoirEvent, { readonly event: N }>;
 type Describers = { readonly [N in ChoirEvent["event"]]: (event: Event<N>) => Description };
@@ -30,9 +31,16 @@ const DESCRIBERS: Describers = {
   }),
   "instance-exited": describeExit,
   "instance-leaving": (event) => ({
-    level: "info",
-    message: `${subject(event)} ${event.reason === "left" ? "got a SIGTERM of its own" : "has no pub/sub any more"}: it drains as soon as its replacement is ready`,
+    // What it has reached has just been said.
+    level: isRecycled(event.reason) ? "debug" : "info",
+    message: `${subject(event)} ${LEAVING[event.reason]}: it drains as soon as its replacement is ready`,
   }),
+  "instance-recycled": (event) => ({
+    level: event.early ? "warn" : "info",
+    message: `${subject(event)} ${LIMITS[event.reason](event)}: it drains as soon as its replacement is ready`,
+    ...(event.early && { detail: EARLY_ADVICE }),
+  }),
+  "instance-unresponsive": describeUnresponsive,
   "instance-killed": describeKill,
   "pubsub-overload": (event) => ({
     level: "warn",
@@ -143,12 +151,19 @@ const ENDINGS: { readonly [R in ExitReason]: Ending } = {
     what:
       event.signal === null
         ? `crashed: ${how(event)}`
-        : `was ${how(event)} that nobody here sent${PERHAPS[event.signal] ?? ""},`,
+        : `was ${how(event)} that nobody here sent${event.note === undefined ? (PERHAPS[event.signal] ?? "") : ` (${event.note})`},`,
   }),
   "start-failed": (event) => ({ level: "error", what: `ended before it was ready: ${how(event)}` }),
   "start-timeout": () => ({ level: "error", what: "was not ready by --start-timeout and was killed" }),
   killed: () => ({ level: "warn", what: "ended by the kill" }),
+  unresponsive: () => ({ level: "error", what: "was killed, since it was unresponsive," }),
+  "out-of-memory": (event) => ({ level: "error", what: `ran out of memory: ${event.note ?? how(event)},` }),
+  "max-requests": endedRecycled,
+  "max-age": endedRecycled,
+  "max-memory": endedRecycled,
+  heap: endedRecycled,
   left: () => ({ level: "info", what: "drained and ended, since it got a SIGTERM of its own," }),
+  uncaught: (event) => ({ level: "error", what: `drained and ended after an uncaught error: ${how(event)},` }),
   "broken-pipe": (event) => ({ level: "error", what: `ended since its pub/sub pipe broke: ${how(event)}` }),
 };
 
@@ -157,6 +172,60 @@ const PERHAPS: Readonly<Record<string, string>> = {
   SIGKILL: " (perhaps the kernel's, out of memory)",
   SIGABRT: " (perhaps its own, out of heap memory)",
 };
+
+/** What an instance that leaves has, or has done. */
+const LEAVING: Readonly<Record<Event<"instance-leaving">["reason"], string>> = {
+  left: "got a SIGTERM of its own",
+  uncaught: "had an uncaught error",
+  "broken-pipe": "has no pub/sub any more",
+  "max-requests": "has reached --max-requests",
+  "max-age": "has reached --max-age",
+  "max-memory": "is over --max-memory",
+  heap: "has little JavaScript heap left",
+};
+
+function isRecycled(reason: ExitReason): reason is RecycleReason {
+  return reason === "max-requests" || reason === "max-age" || reason === "max-memory" || reason === "heap";
+}
+
+function endedRecycled(event: Event<"instance-exited">): { level: LevelName; what: string } {
+  const why = isRecycled(event.reason) ? LEAVING[event.reason].replace(/^(has|is) /, "") : "";
+  return event.code === 0
+    ? { level: "info", what: `drained and ended, as planned (${why}),` }
+    : { level: "warn", what: `ended as planned (${why}), but with ${how(event)},` };
+}
+
+const EARLY_ADVICE =
+  "It has hardly begun: the limit seems to be little more than the app needs, and would have it replaced again and again. " +
+  "For the next minute no instance is replaced for its memory; raise the limit";
+
+type Limited = Event<"instance-recycled">;
+
+const LIMITS: Readonly<Record<RecycleReason, (event: Limited) => string>> = {
+  "max-requests": ({ value, limit }) =>
+    `has answered ${count(value, "request")} (--max-requests, here ${limit.toLocaleString("en-US")})`,
+  "max-age": ({ value, limit }) =>
+    `has been ready for ${describeDuration(value)} (--max-age, here ${describeDuration(limit)})`,
+  "max-memory": ({ value, limit }) => `uses ${describeBytes(value)} of memory (--max-memory ${describeBytes(limit)})`,
+  heap: ({ value, limit }) =>
+    `uses ${describeBytes(value)} of JavaScript heap, of ${describeBytes(limit)} at which V8 ends it (--max-old-space-size)`,
+};
+
+function describeBytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6).toLocaleString("en-US")} MB`;
+}
+
+function describeUnresponsive(event: Event<"instance-unresponsive">): Description {
+  const { stack, missing = "unknown", openRequests } = event;
+  const why = event.state === "stopped" ? "its process is stopped" : "its event loop is blocked";
+  const evidence = stack.length > 0 ? ["Blocked", ...stack.map((frame) => `    ${frame}`)] : [`No stack: ${missing}`];
+  const requests = openRequests.length > 0 ? ["Open requests:", ...listRequests(openRequests, "    ")] : [];
+  return {
+    level: "error",
+    message: `${subject(event)} has not been heard of for ${describeDuration(event.silentMs)}, ${why}: it is killed`,
+    detail: [...evidence, ...requests].join("\n"),
+  };
+}
 
 function how({ code, signal }: Event<"instance-exited">): string {
   return signal === null ? `exit code ${code}` : `killed by ${signal}`;
@@ -172,15 +241,19 @@ function describeKill(event: Event<"instance-killed">): Description {
   const { openRequests } = event;
   const message = `${subject(event)} killed: ${event.why}`;
   if (openRequests.length === 0) return { level: "error", message };
-  const listed = openRequests
-    .slice(0, LISTED_REQUESTS)
-    .map(({ method, path, ageMs }) => `${method} ${path} open for ${describeDuration(ageMs)}`);
-  if (openRequests.length > listed.length) listed.push(`and ${openRequests.length - listed.length} more`);
   return {
     level: "error",
     message: `${message}; ${count(openRequests.length, "request")} still open`,
-    detail: listed.join("\n"),
+    detail: listRequests(openRequests).join("\n"),
   };
+}
+
+function listRequests(openRequests: readonly OpenRequest[], indent = ""): string[] {
+  const listed = openRequests
+    .slice(0, LISTED_REQUESTS)
+    .map(({ method, path, ageMs }) => `${indent}${method} ${path} open for ${describeDuration(ageMs)}`);
+  if (openRequests.length > listed.length) listed.push(`${indent}and ${openRequests.length - listed.length} more`);
+  return listed;
 }
 
 function subject({ instance, pid }: { readonly instance: number; readonly pid: number }): string {

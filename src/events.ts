@@ -18,8 +18,18 @@ export type ExitReason =
   | "killed"
   /** A SIGTERM of its own made it drain. */
   | "left"
+  /** An uncaught error made it drain. */
+  | "uncaught"
   /** Its pub/sub pipe carried something that is no frame. */
-  | "broken-pipe";
+  | "broken-pipe"
+  /** Its event loop was blocked past --unresponsive-timeout. */
+  | "unresponsive"
+  /** Its JavaScript heap was full, or the kernel killed it for want of memory. */
+  | "out-of-memory"
+  | RecycleReason;
+
+/** Why a healthy instance is replaced: it reached a limit that was set for it, or its JavaScript heap is nearly full. */
+export type RecycleReason = "max-requests" | "max-age" | "max-memory" | "heap";
 
 interface OfInstance {
   /** The slot's number. */
@@ -63,11 +73,37 @@ export type ChoirEvent =
       readonly uptimeMs: number;
       /** Milliseconds until the slot is filled anew; null when it is not. */
       readonly respawnMs: number | null;
+      /** What is known of why it ended, beyond code and signal. */
+      readonly note?: string;
       /** It did not get ready, for a cause that has been said before. */
       readonly repeated: boolean;
     } & OfInstance)
   /** It is going to be replaced, and serves until then. */
-  | ({ readonly event: "instance-leaving"; readonly reason: "left" | "broken-pipe" } & OfInstance)
+  | ({
+      readonly event: "instance-leaving";
+      readonly reason: "left" | "uncaught" | "broken-pipe" | RecycleReason;
+    } & OfInstance)
+  /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds or requests. */
+  | ({
+      readonly event: "instance-recycled";
+      readonly reason: RecycleReason;
+      readonly value: number;
+      readonly limit: number;
+      /** So soon after its start that the limit is hardly more than the app needs. */
+      readonly early: boolean;
+    } & OfInstance)
+  /** Its event loop is blocked; it is killed right after this. */
+  | ({
+      readonly event: "instance-unresponsive";
+      readonly silentMs: number;
+      /** What its main thread does, as the kernel has it. */
+      readonly state: "running" | "sleeping" | "waiting" | "stopped" | "unknown";
+      /** The frames of what blocks it, innermost first. */
+      readonly stack: readonly string[];
+      /** Why there is no stack. */
+      readonly missing?: string | undefined;
+      readonly openRequests: readonly OpenRequest[];
+    } & OfInstance)
   | ({
       readonly event: "instance-killed";
       readonly why: string;

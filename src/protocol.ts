@@ -43,6 +43,12 @@ export interface InstanceBirth {
 /** Name of that environment variable. */
 export const BIRTH_VARIABLE = "CHOIR_INSTANCE";
 
+/**
+ * The flag of Node's that every instance has: where an inspector would listen, were it ever asked to. The supervisor asks an
+ * instance whose loop is blocked, right before it kills it.
+ */
+export const INSPECT_PORT_FLAG = "--inspect-port=127.0.0.1:0";
+
 /** An error on its way over IPC. */
 export interface SentError {
   readonly name: string;
@@ -64,10 +70,15 @@ export type ToSupervisor =
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */
   | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
-  /** It wants to end, by a signal of its own: it serves until it is told to drain. */
-  | { readonly choir: "leaving" }
+  /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
+  | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */
-  | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] };
+  | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
+  /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */
+  | { readonly choir: "heartbeat"; readonly statistics: Statistics; readonly openRequests?: readonly OpenRequest[] };
+
+/** Name of the global symbol under which an instance keeps a function that names its open requests, for the inspector. */
+export const OPEN_REQUESTS_SYMBOL = "choir.open-requests";
 
 /** What an instance tells of itself with every heartbeat. Totals are since its start. */
 export interface Statistics {
@@ -81,7 +92,7 @@ export interface Statistics {
   readonly heapLimit: number;
   /** CPU time since the last heartbeat, as a share of one core. */
   readonly cpu: number;
-  /** Delay of the event loop since the last heartbeat, milliseconds. */
+  /** Delay of the event loop since the last heartbeat, milliseconds; what is shorter than 50 ms is sampled. */
   readonly loopDelayMean: number;
   readonly loopDelayMax: number;
   /** Share of the time in which the loop was busy, 0 to 1. */
@@ -93,6 +104,41 @@ export interface OpenRequest {
   readonly method: string;
   readonly path: string;
   readonly ageMs: number;
+}
+
+const FIGURES: readonly (keyof Statistics)[] = [
+  "requests",
+  "inFlight",
+  "connections",
+  "rss",
+  "heapUsed",
+  "heapLimit",
+  "cpu",
+  "loopDelayMean",
+  "loopDelayMax",
+  "utilization",
+];
+
+/** Whether a value is a heartbeat's figures: the channel is the app's too, and nothing on it may end the supervisor. */
+export function isStatistics(value: unknown): value is Statistics {
+  return (
+    typeof value === "object" && value !== null && FIGURES.every((name) => Number.isFinite(Reflect.get(value, name)))
+  );
+}
+
+/** Whether a value is a list of requests; likewise. */
+export function isOpenRequests(value: unknown): value is readonly OpenRequest[] {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (item: unknown) =>
+        typeof item === "object" &&
+        item !== null &&
+        typeof Reflect.get(item, "method") === "string" &&
+        typeof Reflect.get(item, "path") === "string" &&
+        Number.isFinite(Reflect.get(item, "ageMs")),
+    )
+  );
 }
 
 /** Whether an IPC message is one of Choir's. */

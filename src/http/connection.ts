@@ -41,6 +41,12 @@ export class Connection {
     return this.#exchanges;
   }
 
+  /** Whether `answer` is open here. */
+  has(answer: Exchange["answer"]): boolean {
+    for (const exchange of this.#exchanges) if (exchange.answer === answer) return true;
+    return false;
+  }
+
   begin(exchange: Exchange): void {
     this.forgetEnded();
     this.#exchanges.push(exchange);

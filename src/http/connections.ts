@@ -32,7 +32,7 @@ export interface ConnectionWatcher {
   /** The last request open on a connection is over. */
   idle(connection: Connection): void;
   /** A connection is gone. */
-  disconnected(connection: Connection): void;
+  disconnected(): void;
 }
 
 /** How often requests that are over are let go of. */
@@ -104,13 +104,35 @@ export class Connections {
     return this.#connections.values();
   }
 
+  /** What is open, with its connection; upgraded sockets are not in it. */
+  *exchanges(): Generator<[Connection, Exchange]> {
+    for (const connection of this.#connections.values()) {
+      for (const exchange of connection.open) yield [connection, exchange];
+    }
+  }
+
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
     const now = this.#clock.now();
     return [...this.#connections.values()]
       .flatMap<Omit<Exchange, "answer">>(({ open, upgrade }) => upgrade ?? open)
       .sort((a, b) => a.startedAt - b.startedAt)
-      .map(({ method, url, startedAt }) => ({ method, path: pathOf(url), ageMs: Math.round(now - startedAt) }));
+      .map((exchange) => nameOf(exchange, now));
+  }
+
+  /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
+  oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
+    const now = this.#clock.now();
+    const oldest: Exchange[] = [];
+    for (const { open } of this.#connections.values()) {
+      for (const exchange of open) {
+        if (now - exchange.startedAt < minAgeMs) continue;
+        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
+        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
+        if (oldest.length > most) oldest.pop();
+      }
+    }
+    return oldest.map((exchange) => nameOf(exchange, now));
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -169,7 +191,7 @@ export class Connections {
     if (req.httpVersionMajor > 1) return false;
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
-    if (connection === undefined || connection.open.some(({ answer }) => answer === response)) return false;
+    if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
     return this.#watcher !== undefined;
@@ -227,10 +249,7 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
-    const connection = this.#connections.get(socket);
-    if (connection === undefined) return;
-    this.#connections.delete(socket);
-    this.#watcher?.disconnected(connection);
+    if (this.#connections.delete(socket)) this.#watcher?.disconnected();
   }
 
   #forgetAccepted(socket: Socket): void {
@@ -245,6 +264,10 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
+}
+
+function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
+  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
 }
 
 function pathOf(url: string): string {

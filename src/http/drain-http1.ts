@@ -37,7 +37,8 @@ export class Http1Drain {
       response.req.resume();
       return false;
     }
-    this.cancel();
+    this.#idle?.cancel();
+    this.#idle = undefined;
     this.#last = response;
     closeWhenLast(response, () => this.#isLast(response));
     return true;
@@ -45,14 +46,7 @@ export class Http1Drain {
 
   /** Begins the grace of a connection that nothing is open on. */
   idle(): void {
-    this.cancel();
-    if (this.#closing === undefined) this.#await(this.#options.idleMs, this.#connection.socket.bytesRead, HALF_HEAD_MS);
-  }
-
-  /** Stops waiting for the connection's next request. */
-  cancel(): void {
-    this.#idle?.cancel();
-    this.#idle = undefined;
+    this.#await(this.#options.idleMs, this.#connection.socket.bytesRead, HALF_HEAD_MS);
   }
 
   #tooLate(): boolean {
@@ -70,14 +64,16 @@ export class Http1Drain {
   }
 
   #await(ms: number, bytesRead: number, more: number): void {
-    const { clock } = this.#options;
-    // The turn of the loop reads what has arrived before the time was up.
-    this.#idle = clock.after(ms, () => setImmediate(() => this.#graceOver(bytesRead, more)));
+    const timer = this.#options.clock.after(ms, () => {
+      // The turn of the loop reads what had arrived when the time was up.
+      setImmediate(() => this.#idle === timer && this.#graceOver(bytesRead, more));
+    });
+    this.#idle = timer;
   }
 
   #graceOver(bytesRead: number, more: number): void {
-    const { socket, open, session, upgrade } = this.#connection;
-    if (this.#idle === undefined || open.length > 0 || session !== undefined || upgrade !== undefined) return;
+    const { socket, session, upgrade } = this.#connection;
+    if (session !== undefined || upgrade !== undefined) return;
     if (more > 0 && socket.bytesRead !== bytesRead) this.#await(more, socket.bytesRead, 0);
     else socket.end();
   }

@@ -34,6 +34,8 @@ export interface DrainOptions {
 
 /** How long a stop accepts at most until the shared queue is found empty. */
 const QUEUE_MS = 1000;
+/** What a turn of the loop may take that closes the queue: whoever connects between its accept and its end is reset by the kernel. */
+const QUICK_TURN_MS = 0.5;
 /** How long we read on after our last byte, so that no reset overtakes it. */
 const LINGER_MS = 1000;
 /** How long a client may take to answer a WebSocket's close frame. */
@@ -57,17 +59,20 @@ export async function drainServer(connections: Connections, options: DrainOption
 
 /**
  * Resolves when the queue of connections was empty for a moment. libuv asks it in each turn of the loop, so one whole turn
- * without a new connection says that; other instances that share it only make it true earlier.
+ * without a new connection says that; other instances that share it only make it true earlier. It has to be a quick one:
+ * the kernel resets who comes between the last look at the queue and the close.
  */
 async function queueEmpty(connections: Connections, clock: Clock): Promise<void> {
   const deadline = clock.now() + QUEUE_MS;
   // The first turn may be one that has polled already.
   await turn();
-  let before: number;
+  let isEmpty: boolean;
   do {
-    before = connections.totalConnections;
+    const before = connections.totalConnections;
+    const from = clock.now();
     await turn();
-  } while (connections.totalConnections !== before && clock.now() < deadline);
+    isEmpty = connections.totalConnections === before && clock.now() - from < QUICK_TURN_MS;
+  } while (!isEmpty && clock.now() < deadline);
 }
 
 function turn(): Promise<void> {
@@ -113,7 +118,6 @@ class Drain implements ConnectionWatcher {
   }
 
   session(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     const { clock, idleGraceMs, mode } = this.#options;
     const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
     if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
@@ -132,16 +136,14 @@ class Drain implements ConnectionWatcher {
   }
 
   upgraded(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
     this.#closeWebSocket(connection, this.#options.clock.random());
   }
 
   idle(connection: Connection): void {
-    if (connection.upgrade === undefined) this.#http1.get(connection)?.idle();
+    this.#http1.get(connection)?.idle();
   }
 
-  disconnected(connection: Connection): void {
-    this.#http1.get(connection)?.cancel();
+  disconnected(): void {
     if (this.#handshakesOver) this.#connections.destroyHandshakes();
   }
 

@@ -29,10 +29,17 @@ export interface ServerEvents {
 export function tapServer(server: Server, events: ServerEvents): void {
   const emit = server.emit.bind(server);
   server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
-    if (before(events, event, args)) return emit(event, ...args);
-    events.held(args[1] as ServerResponse, () => emit(event, ...args));
-    return true;
+    // The closure is made elsewhere: in this function it would cost every event.
+    if (!before(events, event, args)) return hold(events, emit, [event, ...args]);
+    return emit(event, ...args);
   };
+}
+
+type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
+
+function hold(events: ServerEvents, emit: Emit, [event, ...args]: [string | symbol, ...unknown[]]): true {
+  events.held(args[1] as ServerResponse, () => emit(event, ...args));
+  return true;
 }
 
 function before(events: ServerEvents, event: string | symbol, args: unknown[]): boolean {

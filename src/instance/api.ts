@@ -6,11 +6,14 @@ import type { Logger } from "pino";
 import type { PubSub } from "../messaging/pubsub.ts";
 import type { InstanceInfo } from "../protocol.ts";
 import type { OnShutdown } from "./cradle.ts";
+import { currentRole } from "./role.ts";
 import { servicesFor } from "./services.ts";
+import type { CurrentRequest } from "./zone.ts";
 
 export type * from "../messaging/pubsub.ts";
 export type { InstanceInfo } from "../protocol.ts";
 export type * from "./cradle.ts";
+export type { CurrentRequest } from "./zone.ts";
 
 /** Messages between the instances. */
 export const pubSub: PubSub = deferred("pubSub", () => servicesFor("pubSub").pubSub);
@@ -27,6 +30,15 @@ export const onShutdown: OnShutdown = (hook) => servicesFor("onShutdown").onShut
 /** With `ready: "manual"`: says that the instance may take traffic. */
 export function ready(): void {
   servicesFor("ready").ready();
+}
+
+/**
+ * The request in whose context the code runs, with --use-zone; undefined outside of requests, without that option, and in the
+ * supervisor: unlike the others it never throws, since logging code asks anywhere.
+ */
+export function currentRequest(): CurrentRequest | undefined {
+  const role = currentRole();
+  return role?.kind === "instance" ? role.zones?.current() : undefined;
 }
 
 /** Stands for an object that is looked up when it is used, since which one it is depends on the process. */

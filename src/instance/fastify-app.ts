@@ -7,6 +7,7 @@ import { clientErrorHandler } from "../http/client-error.ts";
 import type { HeaderPolicy } from "../http/headers.ts";
 import type { AppContainer } from "./cradle.ts";
 import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
+import type { Zones } from "./zone.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -29,6 +30,8 @@ export interface DefaultAppOptions {
   readonly container: AppContainer;
   readonly headers: HeaderPolicy;
   readonly fastify?: FastifyOptions | undefined;
+  /** Only with --use-zone. */
+  readonly zones?: Zones | undefined;
 }
 
 const RESPONSE = Symbol("choir.response");
@@ -37,11 +40,15 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {} } = options;
+  const { container, headers, fastify = {}, zones } = options;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
-    ...(fastify.logController === undefined ? { logController: quietController(LogController) } : {}),
+    ...(fastify.logController === undefined
+      ? { logController: quietController(LogController, zones && { requestIdLogLabel: "requestId" }) }
+      : {}),
     ...requestLoggers(container.cradle.logger, fastify),
+    // One id for a request, whoever is asked for it.
+    ...(zones && { genReqId: () => zones.requestId() }),
     ...fastify,
   });
   if (!hasLogger(fastify)) app.log = container.cradle.logger;
@@ -51,8 +58,8 @@ export async function createDefaultApp(options: DefaultAppOptions): Promise<{ re
 }
 
 /** Keeps Fastify from a line for every request; errors are still logged, which its own switch would silence too. */
-function quietController(Base: typeof LogController): LogController {
-  const controller = new Base();
+function quietController(Base: typeof LogController, options?: { requestIdLogLabel: string }): LogController {
+  const controller = new Base(options);
   controller.incomingRequest = () => {};
   controller.requestCompleted = () => {};
   controller.routeNotFound = () => {};

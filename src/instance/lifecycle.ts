@@ -12,6 +12,7 @@ import {
   type ToInstance,
   type ToSupervisor,
 } from "../protocol.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 
 /** How long the last message may take to leave before the process ends without it. */
 const SEND_DEADLINE_MS = 1000;
@@ -40,7 +41,7 @@ export class Lifecycle {
       // A signal of its own, since the terminal's does not reach it: somebody wants this one process away, not its service.
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         process.on(signal, () => {
-          if (this.#hasBeenReady) this.#send({ choir: "leaving" });
+          if (this.#hasBeenReady) this.#send({ choir: "leaving", reason: "left" });
           else resolve("stop");
         });
       }
@@ -65,15 +66,26 @@ export class Lifecycle {
     setTimeout(exit, SEND_DEADLINE_MS);
   }
 
+  /** Says that it has failed and is to be replaced; until it is told to drain it serves on. */
+  failed(): void {
+    process.exitCode = 1;
+    this.#send({ choir: "leaving", reason: "uncaught" });
+  }
+
   /** Says which requests it still waits for. */
   reportOpen(requests: readonly OpenRequest[]): void {
     this.#send({ choir: "open-requests", requests });
   }
 
+  /** Says that the loop turns, and what the process does; `sent` is called when the message has left it. */
+  beat(beat: Heartbeat, sent: () => void): void {
+    this.#send({ choir: "heartbeat", ...beat }, sent);
+  }
+
   /** Lets go of all that holds the process, so that code after `run()` may still finish; ends it when that takes too long. */
   leave(patienceMs: number): void {
     if (process.connected) process.disconnect();
-    setTimeout(() => this.#exit(0), patienceMs).unref();
+    setTimeout(() => this.#exit(Number(process.exitCode ?? 0)), patienceMs).unref();
   }
 
   #send(message: ToSupervisor, sent?: () => void): void {

@@ -5,6 +5,7 @@
 import net from "node:net";
 import { isMainThread } from "node:worker_threads";
 import type { Logger } from "pino";
+import { systemClock } from "../clock.ts";
 import { PubSubClient } from "../messaging/client.ts";
 import { forgetPreload, takeBirth } from "../options/environment.ts";
 import type { InstanceBirth } from "../protocol.ts";
@@ -13,6 +14,8 @@ import { createLogger } from "./logger.ts";
 import { assumeRole } from "./role.ts";
 import type { OwnServices } from "./services.ts";
 import { ShutdownHooks } from "./shutdown-hooks.ts";
+import { UncaughtErrors } from "./uncaught.ts";
+import { Zones } from "./zone.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
 if (birth !== undefined) enterInstance(birth);
@@ -23,18 +26,16 @@ function enterInstance(birth: InstanceBirth): void {
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
-  const lifecycle = new Lifecycle({ exit: (code) => process.exit(code) });
-  const services = createServices(birth, { lifecycle, hooks });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks });
-  process.on("uncaughtException", (thrown: unknown) => {
-    // An app with a handler of its own has decided what an uncaught error means.
-    if (process.listenerCount("uncaughtException") > 1) return;
-    if (!lifecycle.hasBeenReady) {
-      lifecycle.fail(thrown);
-      return;
-    }
-    services.logger.fatal({ err: thrown }, "Uncaught error, the instance ends");
-    process.exit(1);
+  const exit = (code: number): void => process.exit(code);
+  const lifecycle = new Lifecycle({ exit });
+  const zones = birth.options.useZone ? new Zones(birth.options) : undefined;
+  const services = createServices(birth, { lifecycle, hooks, zones });
+  const logger = (): Logger => services.logger;
+  const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
+  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones });
+  process.on("uncaughtException", (thrown: unknown, origin) => {
+    // An app with a handler of its own has decided what an uncaught error means; one with `unhandledRejection` keeps those from here.
+    if (process.listenerCount("uncaughtException") === 1) uncaught.handle(thrown, origin);
   });
 }
 
@@ -46,14 +47,14 @@ function writeBlocking(stream: NodeJS.WriteStream): void {
 
 function createServices(
   birth: InstanceBirth,
-  { lifecycle, hooks }: { lifecycle: Lifecycle; hooks: ShutdownHooks },
+  { lifecycle, hooks, zones }: { lifecycle: Lifecycle; hooks: ShutdownHooks; zones: Zones | undefined },
 ): OwnServices {
   // Both are made at their first use: an app that neither logs nor publishes does not pay for them.
   let logger: Logger | undefined;
   let pubSub: PubSubClient | undefined;
   return {
     get logger() {
-      logger ??= createLogger();
+      logger ??= createLogger(zones && { contextFields: () => zones.logFields() });
       return logger;
     },
     get pubSub() {

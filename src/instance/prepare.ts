@@ -7,6 +7,7 @@ import { configureApp } from "./configure-app.ts";
 import { createAppContainer } from "./container.ts";
 import { openServer } from "./open-server.ts";
 import type { OwnServices } from "./services.ts";
+import type { Zones } from "./zone.ts";
 
 export interface PreparedApp {
   readonly server: Server;
@@ -17,7 +18,7 @@ export interface PreparedApp {
 /** Runs configureServer and makes the server of what it sets up; its errors are passed on as they are. */
 export async function prepareApp(
   services: OwnServices,
-  { configureServer, extras }: { configureServer: unknown; extras: RunnerExtras },
+  { configureServer, extras, zones }: { configureServer: unknown; extras: RunnerExtras; zones?: Zones | undefined },
 ): Promise<PreparedApp> {
   const configure = checkConfigureServer(configureServer);
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
@@ -26,6 +27,7 @@ export async function prepareApp(
     container: () => createAppContainer(services),
     headers: withDefaults,
     fastify: extras.fastify,
+    zones,
   });
   const headers = isDefault ? withDefaults : compileHeaderPolicy(extras);
   // The logger is looked up when it is used: an app that never fails needs none.

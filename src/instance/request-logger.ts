@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from "fastify";
 import type { ChildLoggerOptions, Logger } from "pino";
+import { CARRIES_REQUEST_ID, type MarkedLogger } from "./logger.ts";
 
 type Bindings = Record<string, unknown>;
 type Method = "info" | "error" | "debug" | "fatal" | "warn" | "trace" | "silent";
@@ -69,6 +70,12 @@ export class RequestLogger implements FastifyBaseLogger {
   }
 
   #child(): Logger {
-    return (this.#made ??= this.#parent.child(this.#bindings, this.#options));
+    return (this.#made ??= this.#make());
+  }
+
+  #make(): Logger {
+    const child: MarkedLogger = this.#parent.child(this.#bindings, this.#options);
+    if ("requestId" in this.#bindings) child[CARRIES_REQUEST_ID] = true;
+    return child;
   }
 }

@@ -6,6 +6,8 @@ import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
+import type { UncaughtErrors } from "./uncaught.ts";
+import type { Zones } from "./zone.ts";
 
 /** What this process is to Choir. */
 export type Role =
@@ -19,6 +21,9 @@ export interface InstanceRole {
   readonly birth: InstanceBirth;
   readonly lifecycle: Lifecycle;
   readonly hooks: ShutdownHooks;
+  readonly uncaught: UncaughtErrors;
+  /** Only with --use-zone. */
+  readonly zones: Zones | undefined;
 }
 
 const ROLE = Symbol.for("choir.role");
@@ -31,4 +36,18 @@ export function assumeRole<R extends Role>(role: R): R {
 
 export function currentRole(): Role | undefined {
   return (globalThis as { [ROLE]?: Role })[ROLE];
+}
+
+/**
+ * In a test: lets "choir/instance" stand for these services until the result is called. A real instance or supervisor stays what
+ * it is.
+ */
+export function lendRole(services: OwnServices | undefined): () => void {
+  const kind = currentRole()?.kind;
+  if (services === undefined || kind === "instance" || kind === "supervisor") return () => {};
+  const lent = assumeRole({ kind: "alone", services });
+  return () => {
+    // Somebody may have taken it since; then it is theirs to give back.
+    if (currentRole() === lent) delete (globalThis as { [ROLE]?: Role })[ROLE];
+  };
 }

@@ -2,13 +2,16 @@
  * The instance's life from `run()` to its last line: makes the app, listens, waits for the order to drain, drains, runs the
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
+import { closeSync } from "node:fs";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
+import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -27,9 +30,18 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   const { extras } = splitOptions(definition.options);
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
-  const serving = await startUnlessStopped(role, () => start(role, definition.configureServer, extras));
-  if (serving !== undefined) {
+  const serving = await startUnlessStopped(role, () => prepare(role, definition.configureServer, extras));
+  if (serving === undefined) {
+    // Or who connects while the hooks run would wait in the queue for this process, which is not going to accept.
+    for (const { fd } of role.birth.listeners) closeSync(fd);
+  } else {
     lifecycle.ready();
+    startHeartbeat({
+      intervalMs: role.birth.options.heartbeatInterval,
+      connections: serving.connections,
+      send: (beat, sent) => lifecycle.beat(beat, sent),
+      clock: systemClock,
+    });
     await drain(role, serving, await lifecycle.drainOrdered);
     await serving.prepared
       .close()
@@ -39,16 +51,22 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   lifecycle.leave(PATIENCE_MS);
 }
 
-interface Serving {
+/** An app that could listen. */
+interface Startable {
   readonly prepared: PreparedApp;
   readonly connections: Connections;
+}
+
+interface Serving extends Startable {
   readonly acceptors: Acceptors;
 }
 
 /** Undefined when the order to drain came first: a start that nobody waits for any more. */
-async function startUnlessStopped(role: InstanceRole, start: () => Promise<Serving>): Promise<Serving | undefined> {
+async function startUnlessStopped(role: InstanceRole, prepare: () => Promise<Startable>): Promise<Serving | undefined> {
   try {
-    return await Promise.race([start(), role.lifecycle.drainOrdered.then(() => undefined)]);
+    const startable = await Promise.race([prepare(), role.lifecycle.drainOrdered.then(() => undefined)]);
+    // Not in the race: once it listens it may have taken requests, which only a drain answers.
+    return startable && (await listen(role, startable));
   } catch (error) {
     role.lifecycle.fail(error);
     // The process ends as soon as the reason has left it; user code after run() must not run.
@@ -56,16 +74,28 @@ async function startUnlessStopped(role: InstanceRole, start: () => Promise<Servi
   }
 }
 
-async function start(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Serving> {
+async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Startable> {
   const { birth, lifecycle, services } = role;
-  const prepared = await prepareApp(services, { configureServer, extras });
+  const prepared = await prepareApp(services, { configureServer, extras, zones: role.zones });
+  role.zones?.open(prepared.server);
   const connections = trackConnections(prepared.server);
+  role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
-  const acceptors = await listenOn(prepared.server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
-    throw listenError(error, birth.listeners);
+  const { readinessPath } = birth.options;
+  if (readinessPath !== undefined) {
+    const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
+    await askUntilReady(prepared.server, readinessPath, note);
+  }
+  return { prepared, connections };
+}
+
+async function listen({ birth }: InstanceRole, startable: Startable): Promise<Serving> {
+  const { listeners, options } = birth;
+  const acceptors = await listenOn(startable.prepared.server, listeners, options.backlog).catch((error: unknown) => {
+    throw listenError(error, listeners);
   });
-  return { prepared, connections, acceptors };
+  return { ...startable, acceptors };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */
@@ -85,6 +115,7 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
   const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
     role.lifecycle.reportOpen(serving.connections.openRequests());
   });
+  const unanswered = role.uncaught.giveUpUnanswered();
   await drainServer(serving.connections, {
     mode: reason,
     acceptors: serving.acceptors,
@@ -94,5 +125,6 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     closeSpreadMs: closeSpread,
     clock: systemClock,
   });
+  unanswered?.cancel();
   report.cancel();
 }

@@ -43,7 +43,7 @@ function createLoneServices(): OwnServices {
       pubSub ??= createLonePubSub((error, topic) => logger.error({ err: error, topic }, "A pub/sub handler failed"));
       return pubSub;
     },
-    instance: {
+    instance: Object.freeze({
       id: 0,
       uid: randomUUID(),
       generation: 0,
@@ -52,7 +52,7 @@ function createLoneServices(): OwnServices {
       concurrency: 1,
       startedAt: new Date().toISOString(),
       restarts: 0,
-    },
+    }),
     logger,
     onShutdown(hook) {
       hooks.runAtSignal();

@@ -16,7 +16,7 @@ export interface LineCutterOptions {
 }
 
 /** The longest line that is kept whole, in bytes. */
-export const LINE_LIMIT = 64 * 1024;
+const LINE_LIMIT = 64 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -93,10 +93,12 @@ export class InstanceLog {
   readonly ended: Promise<void>;
   readonly #readers: readonly StreamReader[];
   readonly #lastWords: string[] = [];
+  #fatalError: string | undefined;
+  #interceptor: ((line: string) => boolean) | undefined;
 
   constructor({ stdout, stderr, ...who }: LoggedInstance, { name, ...options }: InstanceLogOptions) {
     const origin = (stream: Origin["stream"]): Origin => ({ name, ...who, stream });
-    const onLine = ({ text }: { text: string }): void => this.#remember(text);
+    const onLine = ({ text }: { text: string }): boolean => this.#sees(text);
     const out = new StreamReader(stdout, { ...options, origin: origin("stdout") });
     const err = new StreamReader(stderr, { ...options, origin: origin("stderr"), onLine });
     this.#readers = [out, err];
@@ -106,6 +108,16 @@ export class InstanceLog {
   /** The last lines of stderr, for the message about a start that failed. */
   lastWords(): string[] {
     return [...this.#lastWords];
+  }
+
+  /** What V8 said when it ended the process, without its stack of machine code: that is longer than the last lines. */
+  get fatalError(): string | undefined {
+    return this.#fatalError;
+  }
+
+  /** Calls `interceptor` with each further line of stderr; those for which it returns true are kept out of the log. */
+  intercept(interceptor: (line: string) => boolean): void {
+    this.#interceptor = interceptor;
   }
 
   /** Writes what is held back; a line without its end stays. */
@@ -118,8 +130,11 @@ export class InstanceLog {
     for (const reader of this.#readers) reader.close();
   }
 
-  #remember(text: string): void {
+  #sees(text: string): boolean {
+    if (this.#interceptor?.(text) === true) return false;
+    if (text.startsWith("FATAL ERROR: ")) this.#fatalError = text.slice(0, LAST_WORDS.characters);
     if (this.#lastWords.length === LAST_WORDS.lines) this.#lastWords.shift();
     this.#lastWords.push(text.slice(0, LAST_WORDS.characters));
+    return true;
   }
 }

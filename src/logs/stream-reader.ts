@@ -9,8 +9,8 @@ export interface StreamReaderOptions {
   readonly origin: Origin;
   readonly clock: Clock;
   readonly write: (records: readonly LogRecord[]) => void;
-  /** Sees every line before it becomes part of a record. */
-  readonly onLine?: (line: Line) => void;
+  /** Sees every line before it becomes part of a record; false keeps it out of the log. */
+  readonly onLine?: (line: Line) => boolean;
 }
 
 /** How long the beginning of an error waits for the rest, in milliseconds. */
@@ -70,7 +70,7 @@ export class StreamReader {
   }
 
   #sort(line: Line): void {
-    this.#options.onLine?.(line);
+    if (this.#options.onLine?.(line) === false) return;
     const fields = parseFields(line);
     if (fields === undefined) {
       this.#joiner.push(line, this.#time);

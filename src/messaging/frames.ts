@@ -72,7 +72,7 @@ export function frameError(what: string): ChoirError {
 }
 
 /** Reads the u32 at `at`; the caller has checked that it is there. */
-export function readUint32(buffer: Uint8Array, at: number): number {
+function readUint32(buffer: Uint8Array, at: number): number {
   const high = ((buffer[at] ?? 0) << 24) >>> 0;
   return high + (((buffer[at + 1] ?? 0) << 16) | ((buffer[at + 2] ?? 0) << 8) | (buffer[at + 3] ?? 0));
 }

@@ -1,9 +1,11 @@
 /** Pub/sub within one process, over the same broker and clients: for running without a supervisor, and for tests. */
 import { duplexPair } from "node:stream";
 import { Broker, type BrokerOptions } from "./broker.ts";
-import { PubSubClient, type PubSubClientOptions } from "./client.ts";
+import { PubSubClient } from "./client.ts";
 
-export interface LocalPubSubOptions extends PubSubClientOptions {
+export interface LocalPubSubOptions {
+  /** Told what a handler threw, or what went wrong on a pipe, and at which client. */
+  readonly onHandlerError: (error: unknown, topic: string, client: number) => void;
   readonly broker?: BrokerOptions;
 }
 
@@ -19,9 +21,9 @@ export function createLocalPubSub(count: number, options: LocalPubSubOptions): L
   const broker = new Broker(options.broker);
   const clients = Array.from({ length: count }, (_, id) => {
     const [ours, theirs] = duplexPair();
-    const fail = (error: Error) => options.onHandlerError(error, ">");
-    broker.connect({ id, stream: ours, onBroken: fail, onOverload: () => {} });
-    return new PubSubClient(theirs, options);
+    const onHandlerError = (error: unknown, topic: string): void => options.onHandlerError(error, topic, id);
+    broker.connect({ id, stream: ours, onBroken: (error) => onHandlerError(error, ">"), onOverload: () => {} });
+    return new PubSubClient(theirs, { onHandlerError });
   });
   return {
     broker,

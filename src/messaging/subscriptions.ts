@@ -20,8 +20,8 @@ export interface ActiveSubscription extends Subscription {
 }
 
 /** The bounds of what an async iterator buffers. */
-export const BUFFERED_MESSAGES = 10_000;
-export const BUFFERED_BYTES = 1024 * 1024;
+const BUFFERED_MESSAGES = 10_000;
+const BUFFERED_BYTES = 1024 * 1024;
 
 /** Calls a handler. */
 export class HandlerSubscription<T> implements ActiveSubscription {

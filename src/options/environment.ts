@@ -6,7 +6,7 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { debuglog } from "node:util";
-import { BIRTH_VARIABLE, type InstanceBirth } from "../protocol.ts";
+import { BIRTH_VARIABLE, INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { OPTION_NAMES, type OptionName, specOf, variableOf } from "./table.ts";
 
 /** An option's text in the environment, and the variable it stands in. */
@@ -120,7 +120,11 @@ function isBirth(value: unknown): value is InstanceBirth {
       ready: "string",
       shutdownTimeout: "number",
       idleGrace: "number",
+      useZone: "boolean",
+      trustRequestId: "boolean",
+      uncaught: "string",
       backlog: "number",
+      heartbeatInterval: "number",
     }) &&
     Array.isArray(value["listeners"]) &&
     value["listeners"].every((listener) => hasTypes(listener, { fd: "number", address: "string" }))
@@ -133,8 +137,10 @@ function hasTypes(value: unknown, types: Record<string, string>): value is Recor
   return Object.entries(types).every(([field, type]) => typeof fields.get(field) === type);
 }
 
-/** In an instance: takes Choir's own `--import` out of the flags that a process forked by the app would inherit. */
+/** In an instance: takes Choir's own flags out of those that a process forked by the app would inherit. */
 export function forgetPreload(url: string): void {
+  const port = process.execArgv.indexOf(INSPECT_PORT_FLAG);
+  if (port >= 0) process.execArgv.splice(port, 1);
   const at = process.execArgv.findIndex(
     (flag, index) => flag === "--import" && isFile(process.execArgv[index + 1], url),
   );

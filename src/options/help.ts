@@ -122,7 +122,7 @@ function wrap(words: readonly string[], width: number, indent: string): string[]
 function examples(program: string): [string, string][] {
   return [
     [program, "one instance per CPU, for this machine only"],
-    [`${program} -a 0.0.0.0 -p 8080 -j 4`, "four instances, for all who reach port 8080"],
+    [`${program} -a 0.0.0.0 -p 8080 -j 4`, "four instances on port 8080, for other machines too"],
     [`${program} -a unix:/run/app.sock`, "on a Unix socket, behind a proxy"],
   ];
 }

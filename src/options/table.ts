@@ -1,8 +1,9 @@
 /**
  * The one table of options: flags, environment names, help, checks, defaults, types and docs/options.md all come from it.
- * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports nothing
+ * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { HEALTH_OPTIONS } from "./health-options.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -15,6 +16,8 @@ export interface Kinds {
   size: number;
   /** `auto` or a whole number. */
   count: number | "auto";
+  /** A size in bytes, or a share of the memory there is, written `512MB` or `25%`. */
+  memory: number | `${number}%`;
   /** An octal file mode, written `0660`. */
   mode: number;
   /** A whole number or a percentage, written `2` or `50%`; a string in code too. */
@@ -77,6 +80,23 @@ export const OPTIONS = {
     group: "general",
     default: false,
     help: "Print nothing on the console; a fatal start still says why, on stderr",
+  }),
+  /** Gives every request a context of its own: `currentRequest()` of "choir/instance". */
+  useZone: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
+    more: "MORE_ZONE",
+  }),
+  trustRequestId: option({
+    kind: "boolean",
+    group: "general",
+    default: false,
+    help: "With --use-zone: take a request's id from its x-request-id header",
+    more:
+      "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
+      "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
   }),
   /** Undefined: the first folder that there is of those in docs/commands.md. */
   control: option({
@@ -145,14 +165,14 @@ export const OPTIONS = {
     max: 2_147_483_647,
     placeholder: "n|auto",
     default: "auto",
-    help: "Length of the queue of connections not yet accepted; auto is net.core.somaxconn",
+    help: "How many connections may wait until an instance accepts them; auto is the system's limit, net.core.somaxconn",
   }),
   bindRetry: option({
     kind: "duration",
     group: "address",
     placeholder: "time",
     default: 5 * SECOND,
-    help: "How long to wait for an address that is in use",
+    help: "How long to try again while the address is in use",
   }),
   ready: option({
     kind: "string",
@@ -160,7 +180,15 @@ export const OPTIONS = {
     group: "life",
     placeholder: "auto|manual",
     default: "auto",
-    help: "When an instance listens: auto after configureServer, manual when the app calls ready()",
+    help: "When an instance takes requests: auto when configureServer is done, manual when the app calls ready()",
+  }),
+  /** Asked inside the process, over a connection of its own, so that no client meets an instance that is not ready. */
+  readinessPath: option({
+    kind: "string",
+    group: "life",
+    placeholder: "path",
+    default: undefined,
+    help: "Path that must answer 2xx or 3xx before an instance listens, such as /healthz",
   }),
   startTimeout: option({
     kind: "duration",
@@ -168,7 +196,7 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 60 * SECOND,
-    help: "How long an instance may take to get ready",
+    help: "How long an instance may take to get ready before it is killed",
   }),
   /** From the order to drain until SIGKILL. */
   shutdownTimeout: option({
@@ -177,14 +205,14 @@ export const OPTIONS = {
     min: 1,
     placeholder: "time",
     default: 30 * SECOND,
-    help: "How long an instance may take to drain before it is killed",
+    help: "How long an instance that is to stop may take for its open requests before it is killed",
   }),
   idleGrace: option({
     kind: "duration",
     group: "life",
     placeholder: "time",
     default: 500,
-    help: "How long idle keep-alive connections stay open after a stop was asked for",
+    help: "How long connections without a request stay open when the program stops",
   }),
   /** For load balancers, which must see that it is not ready before it refuses. */
   drainDelay: option({
@@ -218,6 +246,16 @@ export const OPTIONS = {
     default: 3 * SECOND,
     help: "How long the first newcomer of a rolling restart must stay ready before others follow",
   }),
+  uncaught: option({
+    kind: "string",
+    choices: ["replace", "exit", "keep"],
+    group: "life",
+    placeholder: "replace|exit|keep",
+    default: "replace",
+    help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
+    more: "MORE_UNCAUGHT",
+  }),
+  ...HEALTH_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],
@@ -247,14 +285,35 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 
-/** What an instance needs of them. */
-export type InstanceOptions = Pick<
-  ResolvedOptions,
-  "ready" | "shutdownTimeout" | "idleGrace" | "drainDelay" | "closeSpread"
-> & {
-  /** A number here: the supervisor has resolved `auto`. */
+/** The options that an instance gets; the others are the supervisor's alone. */
+const INSTANCE_OPTIONS = [
+  "ready",
+  "readinessPath",
+  "shutdownTimeout",
+  "idleGrace",
+  "drainDelay",
+  "closeSpread",
+  "useZone",
+  "trustRequestId",
+  "uncaught",
+] as const;
+
+/** What the supervisor makes of options for its instances. */
+export interface DerivedOptions {
+  /** What `auto` has become. */
   readonly backlog: number;
-};
+  /** Milliseconds between two heartbeats. */
+  readonly heartbeatInterval: number;
+}
+
+/** What an instance needs of them. */
+export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
+
+/** Picks what an instance gets. */
+export function instanceOptionsOf(options: ResolvedOptions, derived: DerivedOptions): InstanceOptions {
+  const entries = INSTANCE_OPTIONS.map((name) => [name, options[name]]);
+  return { ...(Object.fromEntries(entries) as Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]>), ...derived };
+}
 
 /** The command-line form of an option's name: `startTimeout` is `--start-timeout`. */
 export function flagOf(name: string): string {

@@ -57,6 +57,13 @@ const RULES: Record<Kind, KindRules> = {
   },
   duration: quantityRules("time", "milliseconds", DURATION),
   size: quantityRules("size", "bytes", SIZE),
+  memory: {
+    parse: (text, spec) => parseShare(text) ?? orShare(quantityRules("size", "bytes", SIZE).parse(text, spec)),
+    check: (value, spec) =>
+      (typeof value === "string" ? parseShare(value) : undefined) ??
+      orShare(quantityRules("size", "bytes", SIZE).check(value, spec)),
+    format: (value) => (typeof value === "number" ? formatQuantity(value, SIZE) : String(value)),
+  },
   count: {
     parse: (text, spec) => checkCount(text === "auto" ? text : parseDigits(text), spec),
     check: checkCount,
@@ -104,6 +111,20 @@ function checkInteger(value: unknown, spec: Option): Checked {
 function checkCount(value: unknown, spec: Option): Checked {
   if (value === "auto" || isWithin(value, spec)) return { value };
   return { expected: `auto or a whole number${rangeText(spec, String)}` };
+}
+
+/** Reads a percentage of the memory there is; undefined when the text has no percent sign. */
+function parseShare(text: string): Checked | undefined {
+  const [, digits] = /^(\d+(?:\.\d+)?) ?%$/.exec(text) ?? [];
+  if (digits === undefined) return text.endsWith("%") ? { expected: SHARE_TEXT } : undefined;
+  const share = Number(digits);
+  return share > 0 && share <= 100 ? { value: `${share}%` } : { expected: SHARE_TEXT };
+}
+
+const SHARE_TEXT = "a percentage from 1% to 100%";
+
+function orShare(checked: Checked): Checked {
+  return "value" in checked ? checked : { ...checked, expected: `${checked.expected}, or a percentage such as 25%` };
 }
 
 function checkMode(value: unknown): Checked {

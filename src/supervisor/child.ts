@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
+import type { Explanation } from "./explain-exit.ts";
 import { isControlMessage, type ToInstance, type ToSupervisor } from "../protocol.ts";
 
 export interface ChildSpec {
@@ -29,6 +30,8 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
   /** Set when there never was a process: the system's reason. */
   readonly spawnError?: Error;
+  /** What is known of why it ended, beyond code and signal. */
+  readonly explanation?: Explanation | undefined;
 }
 
 export interface Child {

@@ -3,8 +3,16 @@
  * An object is one process: it is never used again.
  */
 import type { Clock, Timer } from "../clock.ts";
-import type { ExitReason } from "../events.ts";
-import type { DrainReason, OpenRequest, SentError, Statistics, ToSupervisor } from "../protocol.ts";
+import type { ExitReason, RecycleReason } from "../events.ts";
+import {
+  type DrainReason,
+  isOpenRequests,
+  isStatistics,
+  type OpenRequest,
+  type SentError,
+  type Statistics,
+  type ToSupervisor,
+} from "../protocol.ts";
 import type { Child, ChildExit } from "./child.ts";
 import { type InstanceState, mayFollow } from "./states.ts";
 
@@ -42,10 +50,12 @@ export interface InstanceExit {
   readonly error?: SentError;
   /** It said that trying again does not help. */
   readonly final: boolean;
+  /** What is known of why it ended, beyond code and signal. */
+  readonly note?: string;
 }
 
-/** Why an instance has to be replaced: a signal of its own, or garbage on its pub/sub pipe. */
-export type LeavingReason = "left" | "broken-pipe";
+/** Why an instance has to be replaced: a signal of its own, an uncaught error, garbage on its pub/sub pipe, or a limit that it reached. */
+export type LeavingReason = "left" | "uncaught" | "broken-pipe" | RecycleReason;
 
 /** What an instance tells the one who keeps it. */
 export interface InstanceObserver {
@@ -72,6 +82,9 @@ export class Instance {
   readonly #observer: InstanceObserver;
   #state: InstanceState = "starting";
   #readyAt: number | undefined;
+  #heardAt: number | undefined;
+  #longRequests: readonly OpenRequest[] = [];
+  #isLeaving = false;
   #deadline: Timer;
   /** Set as soon as it is known why it is going to end; the exit itself then changes nothing. */
   #reason: ExitReason | undefined;
@@ -98,6 +111,11 @@ export class Instance {
     void child.exited.then((exit) => this.#exit(exit));
   }
 
+  /** How events name it. */
+  get place(): { readonly instance: number; readonly generation: number; readonly pid: number } {
+    return { instance: this.slot, generation: this.generation, pid: this.pid };
+  }
+
   get state(): InstanceState {
     return this.#state;
   }
@@ -105,6 +123,21 @@ export class Instance {
   /** Milliseconds since it got ready; undefined while it is not. */
   get readyFor(): number | undefined {
     return this.#readyAt === undefined ? undefined : this.#clock.now() - this.#readyAt;
+  }
+
+  /** When it was heard last, by the clock; undefined until it was ready. */
+  get heardAt(): number | undefined {
+    return this.#heardAt;
+  }
+
+  /** The oldest requests that it had been working on for long when it was heard last. */
+  get longRequests(): readonly OpenRequest[] {
+    return this.#longRequests;
+  }
+
+  /** Whether it is to be replaced, and serves until then. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Tells it to answer what it has and to end; kills it at --shutdown-timeout. A second order changes nothing. */
@@ -119,10 +152,10 @@ export class Instance {
   }
 
   /** Ends it now. Until its exit is seen nothing follows: the kernel may take its time. */
-  kill(why: string): void {
+  kill(why: string, reason: ExitReason = "killed"): void {
     if (!this.#enter("killing")) return;
     this.#deadline.cancel();
-    if (this.#reason === undefined || this.#reason === "asked") this.#reason = "killed";
+    if (this.#reason === undefined || this.#reason === "asked" || reason !== "killed") this.#reason = reason;
     this.#observer.killing(this, why, this.#openRequests);
     this.#child.kill("SIGKILL");
   }
@@ -130,8 +163,16 @@ export class Instance {
   /** Its pub/sub pipe carried garbage: it is replaced, with its requests answered, as by a wish of its own. */
   breakOff(): void {
     this.#reason ??= "broken-pipe";
-    if (this.#state === "ready") this.#observer.leaving(this, "broken-pipe");
+    if (this.#state === "ready") this.leave("broken-pipe");
     else this.kill("it wrote something that is no frame on its pub/sub pipe");
+  }
+
+  /** Has it replaced: it serves until another one is ready, and drains then. */
+  leave(reason: LeavingReason): void {
+    if (this.#state !== "ready") return;
+    this.#isLeaving = true;
+    this.#reason ??= reason;
+    this.#observer.leaving(this, reason);
   }
 
   #receive(message: ToSupervisor): void {
@@ -140,6 +181,7 @@ export class Instance {
         if (!this.#enter("ready")) return;
         this.#deadline.cancel();
         this.#readyAt = this.#clock.now();
+        this.#heardAt = this.#readyAt;
         this.#observer.ready(this);
         return;
       case "start-failed":
@@ -147,22 +189,28 @@ export class Instance {
         this.#final = message.final;
         return;
       case "leaving":
-        if (this.#state !== "ready") return;
-        this.#reason ??= "left";
-        this.#observer.leaving(this, "left");
+        this.leave(message.reason);
+        return;
+      case "heartbeat":
+        this.#heardAt = this.#clock.now();
+        if (isStatistics(message.statistics)) this.statistics = message.statistics;
+        this.#longRequests = isOpenRequests(message.openRequests) ? message.openRequests : [];
         return;
       case "open-requests":
-        this.#openRequests = message.requests;
+        if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
     }
   }
 
-  #exit({ code, signal, spawnError }: ChildExit): void {
+  #exit({ code, signal, spawnError, explanation }: ChildExit): void {
+    const wasKilled = this.#state === "killing";
     if (!this.#enter("exited")) return;
     this.#deadline.cancel();
+    // Who is killed here may have been out of memory as well, but it is not why it ended.
+    const { reason, note } = wasKilled || explanation === undefined ? {} : explanation;
     const error = spawnError === undefined ? this.#error : sentSpawnError(spawnError);
     const byItself = this.#readyAt === undefined ? "start-failed" : "crashed";
     this.#observer.exited(this, {
-      reason: this.#reason ?? byItself,
+      reason: reason ?? this.#reason ?? byItself,
       code,
       signal,
       readyMs: this.readyFor ?? null,
@@ -170,6 +218,7 @@ export class Instance {
       ...(error === undefined ? {} : { error }),
       // 78 is the exit code that says "do not start me again".
       final: this.#final || code === 78,
+      ...(note === undefined ? {} : { note }),
     });
   }
 

@@ -1,6 +1,5 @@
 /** Makes instances: gives a process its birth value, its sockets, its log pipes and its place at the broker. Runs in the supervisor. */
 import { randomUUID } from "node:crypto";
-import { existsSync, realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
@@ -8,10 +7,15 @@ import type { LogRouter } from "../logs/router.ts";
 import type { Broker } from "../messaging/broker.ts";
 import { instanceEnvironment } from "../options/environment.ts";
 import type { InstanceOptions } from "../options/table.ts";
-import type { InstanceBirth } from "../protocol.ts";
+import { INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
+import { type Examination, examine, type Patient } from "./examine.ts";
+import { explainedExit } from "./explain-exit.ts";
 import { Instance, type InstanceLimits, type InstanceObserver } from "./instance.ts";
+import { countOomKills } from "./memory.ts";
+import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
+import type { ThreadState } from "./thread-state.ts";
 
 /** Where a new instance belongs. */
 export interface Place {
@@ -29,6 +33,11 @@ export interface Launcher {
   prepare(generation: number): void;
   /** Whether the program of a generation is still where it was when that was prepared. */
   isThere(generation: number): boolean;
+}
+
+/** Looks into an instance that does not respond, which is to be killed then. */
+export interface Examiner {
+  examine(instance: Instance, state: ThreadState): Promise<Examination>;
 }
 
 /** The program that every instance runs: the user's own file, again. */
@@ -61,20 +70,17 @@ const PRELOAD = fileURLToPath(new URL("../instance/main.js", import.meta.url));
 const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 
 /** Makes the launcher of a supervisor. */
-export function createLauncher(setup: LauncherSetup): Launcher {
-  const execArgv = [...setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag)), "--import", PRELOAD];
-  const locations = new Map<number, Location>();
-  const locationOf = (generation: number): Location => {
-    const location = locations.get(generation);
-    if (location === undefined) throw new Error(`Generation ${generation} was not prepared. This is a bug in Choir`);
-    return location;
-  };
+export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
+  const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
+  const execArgv = [...inherited, INSPECT_PORT_FLAG, "--import", PRELOAD];
+  const patients = new WeakMap<Instance, Patient>();
+  const locations = new Locations(setup.program);
   return {
     launch(place, observer) {
       const uid = randomUUID();
       const child = spawnChild({
         ...setup.program,
-        ...locationOf(place.generation),
+        ...locations.of(place.generation),
         execArgv,
         environment: instanceEnvironment(birthOf(setup, place, uid)),
         listenerFds: setup.sockets.map((socket) => socket.fd),
@@ -83,36 +89,24 @@ export function createLauncher(setup: LauncherSetup): Launcher {
       const log = setup.logs.attach({ instance: place.slot, generation: place.generation, pid, stdout, stderr });
       const spec = { slot: place.slot, generation: place.generation, uid };
       const { limits, clock } = setup;
-      const instance = new Instance(child, spec, { limits, clock, observer, lastWords: () => log.lastWords() });
+      const exited = explainedExit(child.exited, { log, countOomKills, clock });
+      const lastWords = (): string[] => log.lastWords();
+      const instance = new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords });
+      patients.set(instance, {
+        kill: (signal) => child.kill(signal),
+        intercept: (interceptor) => log.intercept(interceptor),
+      });
       connectMessages(setup, instance, child);
       return instance;
     },
-    prepare(generation) {
-      locations.set(generation, locate(setup.program));
+    examine(instance, state) {
+      const patient = patients.get(instance);
+      if (patient === undefined) throw new Error("An instance of another launcher. This is a bug in Choir");
+      return examine(patient, { state, clock: setup.clock });
     },
-    isThere(generation) {
-      return existsSync(locationOf(generation).entry);
-    },
+    prepare: (generation) => locations.prepare(generation),
+    isThere: (generation) => locations.isThere(generation),
   };
-}
-
-/** Where a generation's program really lies: a deploy that moves a symbolic link later does not change it. */
-interface Location {
-  readonly entry: string;
-  readonly cwd: string;
-}
-
-function locate({ entry, cwd }: Program): Location {
-  return { entry: realPath(entry), cwd: realPath(cwd) };
-}
-
-/** The path itself when it cannot be resolved: the start then fails with Node's own message. */
-function realPath(file: string): string {
-  try {
-    return realpathSync(file);
-  } catch {
-    return file;
-  }
 }
 
 function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth {
@@ -133,7 +127,7 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
 }
 
 function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, child: Child): void {
-  const of = { instance: instance.slot, generation: instance.generation, pid: instance.pid };
+  const of = instance.place;
   broker.connect({
     id: instance.uid,
     stream: child.pubSub,

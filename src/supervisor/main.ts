@@ -10,9 +10,10 @@ import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
-import type { InstanceOptions, ResolvedOptions } from "../options/table.ts";
+import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
+import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -42,11 +43,16 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   try {
     return await supervise(setup, { sockets, emit, control });
   } finally {
-    for (const socket of sockets) socket.close();
+    close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
     clearInterval(keepAlive);
   }
+}
+
+/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
+function close(sockets: readonly BoundSocket[]): void {
+  for (const socket of sockets) socket.close();
 }
 
 interface Surroundings {
@@ -66,13 +72,14 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
     program: setup.program,
     sockets,
     limits: options,
-    instanceOptions: instanceOptionsOf(options),
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     logs,
     broker: new Broker({ clock }),
     clock,
     emit,
   });
-  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit });
+  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
+  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -87,19 +94,15 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   supervisor.start();
-  const outcome = await supervisor.finished;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-function instanceOptionsOf({
-  ready,
-  shutdownTimeout,
-  idleGrace,
-  drainDelay,
-  closeSpread,
-  backlog,
-}: ResolvedOptions): InstanceOptions {
-  const resolved = backlog === "auto" ? systemBacklog() : backlog;
-  return { ready, shutdownTimeout, idleGrace, drainDelay, closeSpread, backlog: resolved };
+function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
+  return {
+    backlog: backlog === "auto" ? systemBacklog() : backlog,
+    heartbeatInterval: heartbeatInterval(unresponsiveTimeout),
+  };
 }

@@ -1,7 +1,7 @@
 /** Decides what follows an exit: when a slot is filled anew, and when the supervisor gives up. Pure; used in the supervisor. */
 
 /** An instance that was ready this long has proved itself: the back-off begins anew. */
-export const STABLE_AFTER_MS = 10_000;
+const STABLE_AFTER_MS = 10_000;
 /** A slot that fails this often before any instance was ever ready has failed for good. */
 export const MAX_START_FAILURES = 5;
 
@@ -25,10 +25,13 @@ export interface ObservedExit {
   /** Milliseconds for which it was ready; null when it never was. */
   readonly readyMs: number | null;
   readonly timedOut: boolean;
+  /** It was asked to end, and did: that says nothing of the next one. */
+  readonly planned?: boolean;
 }
 
 /** Adds an exit to a slot's history. */
 export function remember(history: SlotHistory, exit: ObservedExit): SlotHistory {
+  if (exit.planned === true) return (exit.readyMs ?? 0) >= STABLE_AFTER_MS ? CLEAN_HISTORY : history;
   if (exit.readyMs === null) {
     return { quickExits: history.quickExits + 1, startFailures: history.startFailures + 1, timedOut: exit.timedOut };
   }

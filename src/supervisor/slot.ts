@@ -1,8 +1,9 @@
 /** The numbered place that one instance after another fills: who serves in it, who is to follow, and how its instances ended. */
 import type { Timer } from "../clock.ts";
 import type { ExitReason } from "../events.ts";
-import type { Instance } from "./instance.ts";
-import { CLEAN_HISTORY, type SlotHistory } from "./restart-policy.ts";
+import type { Instance, InstanceExit } from "./instance.ts";
+import { CLEAN_HISTORY, remember, type SlotHistory } from "./restart-policy.ts";
+import { observedExit } from "./start-failures.ts";
 
 export interface LastExit {
   readonly reason: ExitReason;
@@ -66,6 +67,18 @@ export class Slot {
     this.current = this.successor;
     this.successor = undefined;
     this.wantsSuccessor = false;
+  }
+
+  /** Takes down how an instance ended; `at` is an ISO date. */
+  record(exit: InstanceExit, at: string): void {
+    this.lastExit = { reason: exit.reason, code: exit.code, signal: exit.signal, at };
+    // An uncaught error has counted when it happened.
+    if (exit.reason !== "uncaught") this.history = remember(this.history, observedExit(exit));
+  }
+
+  /** Takes down an uncaught error of the current instance, as a quick exit: one that comes with each request makes no storm. */
+  recordUncaught(instance: Instance): void {
+    this.history = remember(this.history, { readyMs: instance.readyFor ?? null, timedOut: false });
   }
 
   /** Whether an instance has to be started for it. */

@@ -186,7 +186,7 @@ function connectionError(file: string): Promise<string | undefined> {
 }
 
 /** Says what a failed bind means. The same words serve an instance whose `listen` met EADDRINUSE. */
-export function bindError(address: string, code: string): ChoirError {
+function bindError(address: string, code: string): ChoirError {
   const shown = quote(address);
   if (code === "EADDRINUSE") {
     return new ChoirError("ERR_CHOIR_ADDRESS_IN_USE", `Address ${shown} is already in use by another process`, {

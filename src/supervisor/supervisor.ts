@@ -3,17 +3,19 @@
  * control API and the command line call these few methods; what happened leaves as events.
  */
 import type { Clock } from "../clock.ts";
-import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
+import { Farewell } from "./farewell.ts";
 import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
 import type { Launcher } from "./launcher.ts";
+import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
-import { hasFailedToStart, remember, respawnDelay } from "./restart-policy.ts";
+import { respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
-import { causeOf, isFinal, StartFailures, startError } from "./start-failures.ts";
+import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
 
 export interface SupervisorOptions {
@@ -35,6 +37,8 @@ export interface SupervisorContext {
   readonly launcher: Launcher;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
+  readonly ending?: () => void;
 }
 
 /** How the supervisor's life ended. */
@@ -57,7 +61,7 @@ export class Supervisor {
   readonly #startedAt: string;
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
-  #everReady = false;
+  #farewell: Farewell | undefined;
   readonly #restarts: Restarts;
 
   constructor(options: SupervisorOptions, context: SupervisorContext) {
@@ -125,23 +129,34 @@ export class Supervisor {
 
   /** Has an instance followed by another one, which is ready before it drains. */
   replace(instance: Instance, reason: LeavingReason): void {
-    this.#leaving(instance, reason);
+    instance.leave(reason);
+  }
+
+  /** Every process that has not been seen to exit. */
+  get live(): Instance[] {
+    return [...this.#live.keys()];
+  }
+
+  /** Whether neither a rolling restart nor the stop is under way. */
+  get isSettled(): boolean {
+    return this.#outcome === undefined && this.#restarts.rollout === undefined;
   }
 
   /** What there is at the moment. */
   snapshot(): Snapshot {
     const { name, version, urls } = this.#options;
     const live = [...this.#live];
+    const state = this.isSettled ? "running" : this.#outcome === undefined ? "restarting" : "stopping";
     return {
       name,
       version,
+      urls,
+      state,
       pid: process.pid,
       startedAt: this.#startedAt,
-      state: this.#outcome !== undefined ? "stopping" : this.#restarts.rollout === undefined ? "running" : "restarting",
       generation: this.#restarts.generation,
       instances: this.#slots.length,
       ready: live.filter(([instance]) => instance.state === "ready").length,
-      urls,
       slots: slotSnapshot(this.#slots, live, this.#context.clock),
       lastRestart: this.#restarts.last,
     };
@@ -157,32 +172,39 @@ export class Supervisor {
   }
 
   #ready(instance: Instance): void {
-    if (!this.#everReady) this.#failures.forget();
-    this.#everReady = true;
+    this.#failures.end();
     const urls = this.#options.urls;
     const startMs = Math.round(this.#context.clock.now() - instance.spawnedAt);
-    this.#context.emit({ event: "instance-ready", ...placeOf(instance), url: urls[0] ?? "", urls, startMs });
+    this.#context.emit({ event: "instance-ready", ...instance.place, url: urls[0] ?? "", urls, startMs });
     // A newcomer of a rolling restart waits until its batch has passed.
     if (!this.#restarts.rollout?.owns(instance)) this.#slotOf(instance).promote(instance)?.drain("replaced");
     this.#restarts.rollout?.ready(instance);
   }
 
   #leaving(instance: Instance, reason: LeavingReason): void {
-    this.#context.emit({ event: "instance-leaving", ...placeOf(instance), reason });
+    this.#context.emit({ event: "instance-leaving", ...instance.place, reason });
     const slot = this.#slotOf(instance);
-    const isReplaceable = this.#outcome === undefined && this.#options.respawn && !slot.retired;
-    if (isReplaceable && slot.current === instance) this.#succeed(slot);
-    else instance.drain("replaced");
+    // --no-respawn is about crashes: a limit that was set asks for a replacement.
+    const mayReplace = this.#options.respawn || isRecycling(reason);
+    if (this.#outcome !== undefined || !mayReplace || slot.retired || slot.current !== instance) {
+      instance.drain("replaced");
+      return;
+    }
+    if (reason === "uncaught") slot.recordUncaught(instance);
+    const delayMs = reason === "uncaught" ? respawnDelay(slot.history, this.#context.clock.random()) : 0;
+    this.#succeed(slot, delayMs);
   }
 
   /** Has the slot's current instance followed by another one. */
-  #succeed(slot: Slot): void {
+  #succeed(slot: Slot, delayMs = 0): void {
     slot.wantsSuccessor = slot.current !== undefined;
-    if (slot.isVacant) this.#fill(slot);
+    if (!slot.isVacant) return;
+    if (delayMs === 0) this.#fill(slot);
+    else this.#respawnLater(slot, delayMs);
   }
 
   #killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void {
-    this.#context.emit({ event: "instance-killed", ...placeOf(instance), why, openRequests });
+    this.#context.emit({ event: "instance-killed", ...instance.place, why, openRequests });
     // Asked to stop, but not everyone stopped: that is not exit code 0.
     if (this.#outcome?.code === EXIT.ok) this.#outcome = { code: EXIT.fatal };
   }
@@ -190,23 +212,23 @@ export class Supervisor {
   #exited(instance: Instance, exit: InstanceExit): void {
     const slot = this.#slotOf(instance);
     this.#live.delete(instance);
+    this.#farewell?.exited(instance);
     slot.release(instance);
-    slot.history = remember(slot.history, { readyMs: exit.readyMs, timedOut: exit.reason === "start-timeout" });
-    const at = new Date(this.#context.clock.date()).toISOString();
-    slot.lastExit = { reason: exit.reason, code: exit.code, signal: exit.signal, at };
+    slot.record(exit, new Date(this.#context.clock.date()).toISOString());
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
     const hopeless = failure !== undefined && this.#isHopeless(exit);
     const respawns = slot.isVacant && this.#outcome === undefined && this.#options.respawn && !hopeless;
     const respawnMs = respawns ? respawnDelay(slot.history, this.#context.clock.random()) : null;
     this.#context.emit({
       event: "instance-exited",
-      ...placeOf(instance),
+      ...instance.place,
       reason: exit.reason,
       code: exit.code,
       signal: exit.signal,
       uptimeMs: Math.round(exit.uptimeMs),
       respawnMs,
       repeated: failure?.repeated ?? false,
+      ...(exit.note === undefined ? {} : { note: exit.note }),
     });
     if (exit.reason !== "asked") this.#restarts.rollout?.exited(instance, endOf(exit));
     if (respawnMs !== null) this.#respawnLater(slot, respawnMs);
@@ -227,17 +249,16 @@ export class Supervisor {
     const { error, repeated } = this.#failures.note(exit);
     if (!repeated) {
       const { message, code, text } = error;
-      this.#context.emit({ event: "instance-start-failed", ...placeOf(instance), error: message, code, stack: text });
+      this.#context.emit({ event: "instance-start-failed", ...instance.place, error: message, code, stack: text });
     }
     return { error, repeated };
   }
 
   /** No instance was ever ready, and going on would not change it. */
   #isHopeless(exit: InstanceExit): boolean {
-    if (this.#everReady || this.#outcome !== undefined) return false;
-    const histories = this.#slots.map((slot) => slot.history);
+    if (this.#outcome !== undefined) return false;
     const allEnded = !this.#options.respawn && this.#live.size === 0;
-    return isFinal(exit) || allEnded || hasFailedToStart(histories, this.#everReady);
+    return this.#failures.areHopeless(exit, { histories: this.#slots.map((slot) => slot.history), allEnded });
   }
 
   #rolloutHost(): RolloutHost {
@@ -260,7 +281,7 @@ export class Supervisor {
     this.#outcome = outcome;
     this.#restarts.stop();
     for (const slot of this.#slots) slot.cancelRespawn();
-    for (const instance of this.#live.keys()) instance.drain("stop");
+    this.#farewell = new Farewell(this.#live.keys(), this.#context);
     this.#concludeIfEmpty();
   }
 
@@ -268,11 +289,7 @@ export class Supervisor {
     if (this.#live.size > 0) return;
     if (this.#outcome === undefined && !this.#options.respawn) {
       this.#context.emit({ event: "all-crashed" });
-      const error = new ChoirError(
-        "ERR_CHOIR_ALL_CRASHED",
-        "Every instance has ended, and --no-respawn forbids new ones",
-      );
-      this.#outcome = { code: error.exitCode, error };
+      this.#outcome = { code: EXIT.fatal, error: allCrashedError() };
     }
     if (this.#outcome !== undefined) this.#finish(this.#outcome);
   }
@@ -283,15 +300,4 @@ export class Supervisor {
       throw new Error(`Instance ${instance.slot} (pid ${instance.pid}) is in no slot. This is a bug in Choir`);
     return slot;
   }
-}
-
-function placeOf(instance: Instance): { instance: number; generation: number; pid: number } {
-  return { instance: instance.slot, generation: instance.generation, pid: instance.pid };
-}
-
-/** How a newcomer ended, for the result of a rolling restart. */
-function endOf(exit: InstanceExit): string {
-  if (exit.readyMs === null) return causeOf(exit).message;
-  const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
-  return `A newcomer ended ${how} ${Math.round(exit.readyMs)} ms after it was ready`;
 }

@@ -6,7 +6,7 @@ import fastify from "fastify";
 import { recogniseApp, type ServedApp } from "../../src/instance/app.ts";
 
 /** Of these the policy under test leaves X-Clash, and the good value of X-Some. */
-export const OWN_HEADERS = { "X-Clash": "own", "X-Gone": "1", "x-some": ["bad", "good"] };
+const OWN_HEADERS = { "X-Clash": "own", "X-Gone": "1", "x-some": ["bad", "good"] };
 
 function plain(request: IncomingMessage, response: ServerResponse): void {
   switch (request.url) {

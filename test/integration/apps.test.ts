@@ -8,6 +8,9 @@ describe("apps", () => {
     ["express.mjs", "/", "express"],
     ["fetch.mjs", "/x", "fetch /x"],
     ["http-server.mjs", "/x", "server /x"],
+    ["koa.mjs", "/x", "koa /x"],
+    ["hono.mjs", "/x", "hono /x"],
+    ["nest.mjs", "/x", "nest /x"],
   ])("%s", async (app, path, body) => {
     await using runner = startRunner(app, { instances: 2 });
     const url = await runner.ready(2);

@@ -1,5 +1,7 @@
 import { once } from "node:events";
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type ServerHttp2Stream } from "node:http2";
+import net from "node:net";
+import tls from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { DrainableServer, tlsFiles } from "../helpers/drainable-server.ts";
 import { Gate } from "../helpers/gate.ts";
@@ -100,6 +102,28 @@ test("the stream that comes first is answered, and GOAWAY follows it at once", a
   const answers = [get(session, "/1"), get(session, "/2")];
   expect(await Promise.all(answers)).toEqual(["of /1", "of /2"]);
   expect((await within(goaway, "GOAWAY")).slice(0, 2)).toEqual([0, 3]);
+  await drained;
+});
+
+test("a session whose handshake was going on when the drain began is served, however long its stream takes", async () => {
+  const came = new Gate<ServerHttp2Stream>();
+  handler = (stream) => came.open(stream);
+  const socket = net.connect(drainable.port, "127.0.0.1");
+  sessions.push(socket);
+  await within(once(socket, "connect"), "a connection");
+  await turns();
+  const { drained } = await drainable.beginDrain();
+  const secured = tls.connect({ socket, ca: tlsFiles.cert, servername: "localhost", ALPNProtocols: ["h2"] });
+  const session = http2.connect("https://localhost", { createConnection: () => secured });
+  sessions.push(session);
+  const body = get(session, "/late");
+  const stream = await within(came.opened, "the stream");
+  drainable.clock.advance(500);
+  await turns();
+  drainable.clock.advance(1000);
+  await turns();
+  answer(stream, "/late");
+  expect(await body).toBe("of /late");
   await drained;
 });
 

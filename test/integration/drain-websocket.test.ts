@@ -160,6 +160,20 @@ test("another upgraded socket stays until the deadline, and is named", async () 
   await drained;
 });
 
+test("a socket that is upgraded during the grace does not end with it", async () => {
+  server.on("upgrade", (_, socket) => void socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n"));
+  const client = await connectRaw();
+  await drainable.beginDrain();
+  client.send("GET /tunnel HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tunnel\r\n\r\n");
+  await client.until(/\r\n\r\n/);
+  drainable.clock.advance(500);
+  await turns();
+  drainable.clock.advance(1000);
+  await turns();
+  expect(client.socket.readableEnded).toBe(false);
+  expect(drainable.connections.openRequests()).toHaveLength(1);
+});
+
 test("CONNECT is an upgraded socket too", async () => {
   server.on("connect", (_, socket: net.Socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\n"));
   const client = await connectRaw();

@@ -22,7 +22,7 @@ describe("respawn", () => {
     await using runner = startRunner("hello.mjs");
     const url = await runner.ready(1);
     await ask(`${url}/throw-later`);
-    await runner.event("instance-exited", { reason: "crashed", code: 1 });
+    await runner.event("instance-exited", { reason: "uncaught", code: 1 });
     await runner.eventCount("instance-ready", 2);
     const errors = runner.lines.filter((line) => JSON.stringify(line).includes("thrown later"));
     expect(errors).toHaveLength(1);

@@ -71,6 +71,25 @@ describe("start", () => {
   });
 });
 
+describe("the readiness path", () => {
+  it("is asked before the instance listens, until it answers well", async () => {
+    await using runner = startRunner("slow-health.mjs", { args: ["--readiness-path", "/healthz"] });
+    const url = await runner.ready(1);
+    // The app counts what it was asked before anybody could connect.
+    expect(JSON.parse((await ask(`${url}/asked`)).body)).toEqual([503, 503, 200]);
+    expect(runner.lines.filter((line) => line.msg === "Not ready yet")).toMatchObject([
+      { answer: "status 503", level: 40 },
+    ]);
+  });
+
+  it("that never answers well ends the start at --start-timeout", async () => {
+    await using runner = startRunner("hello.mjs", { args: ["--readiness-path", "/nowhere", "--start-timeout", "1s"] });
+    expect(await runner.exit()).toEqual({ code: 69, signal: null });
+    expect(runner.lines.find((line) => line.msg === "Not ready yet")).toMatchObject({ answer: "status 404" });
+    expect(runner.stderr).toContain("--readiness-path");
+  });
+});
+
 describe("stop", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "on %s answers what is in flight, exits with 0 and leaves nothing",

@@ -33,6 +33,8 @@ function refusal(input: Partial<ResolveInput>): string {
 const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: ResolvedOptions[N] } } = {
   respawn: { flag: ["--no-respawn"], text: "no", value: false },
   quiet: { flag: ["--quiet"], text: "1", value: true },
+  useZone: { flag: ["--use-zone"], text: "yes", value: true },
+  trustRequestId: { flag: ["--trust-request-id"], text: "1", value: true },
   control: { flag: ["--control", "/run/example.sock"], text: "/run/example.sock", value: "/run/example.sock" },
   address: { flag: ["-a", "::1"], text: "::1", value: ["::1"] },
   concurrency: { flag: ["-j3"], text: "3", value: 3 },
@@ -41,6 +43,7 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   backlog: { flag: ["--backlog", "16"], text: "16", value: 16 },
   bindRetry: { flag: ["--bind-retry", "0s"], text: "0s", value: 0 },
   ready: { flag: ["--ready", "manual"], text: "manual", value: "manual" },
+  readinessPath: { flag: ["--readiness-path", "/healthz"], text: "/healthz", value: "/healthz" },
   startTimeout: { flag: ["--start-timeout", "2m"], text: "2m", value: 120_000 },
   shutdownTimeout: { flag: ["--shutdown-timeout=9s"], text: "9s", value: 9000 },
   idleGrace: { flag: ["--idle-grace=1s"], text: "1s", value: 1000 },
@@ -48,6 +51,11 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   closeSpread: { flag: ["--close-spread=1s"], text: "1s", value: 1000 },
   maxSurge: { flag: ["--max-surge", "50%"], text: "50%", value: "50%" },
   canaryTime: { flag: ["--canary-time", "0s"], text: "0s", value: 0 },
+  uncaught: { flag: ["--uncaught=exit"], text: "exit", value: "exit" },
+  unresponsiveTimeout: { flag: ["--unresponsive-timeout=5s"], text: "5s", value: 5000 },
+  maxRequests: { flag: ["--max-requests", "1000"], text: "1000", value: 1000 },
+  maxAge: { flag: ["--max-age=1d"], text: "1d", value: 86_400_000 },
+  maxMemory: { flag: ["--max-memory", "25%"], text: "25%", value: "25%" },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 

@@ -3,7 +3,8 @@ import type { ChoirEvent } from "../../../src/events.ts";
 import type { ToInstance, ToSupervisor } from "../../../src/protocol.ts";
 import type { Child, ChildExit } from "../../../src/supervisor/child.ts";
 import { Instance } from "../../../src/supervisor/instance.ts";
-import { type Launcher, type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
+import type { Launcher } from "../../../src/supervisor/launcher.ts";
+import { type Outcome, Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
 /** A child that does what the test says. */
@@ -105,6 +106,11 @@ const FAILURE = {
   error: { name: "Error", message: "no database", text: "Error: no database" },
   final: false,
 } as const;
+
+/** Which children have been told to drain. */
+function drained({ children }: Setup): number[] {
+  return children.flatMap((child, index) => (child.sent.length > 0 ? [index] : []));
+}
 
 describe("Supervisor", () => {
   let setup: Setup;
@@ -285,7 +291,7 @@ describe("Supervisor", () => {
   it("replaces an instance that wants to leave before it drains it", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     expect(setup.children).toHaveLength(2);
     expect(first.sent).toEqual([]);
     last().say({ choir: "ready" });
@@ -301,7 +307,7 @@ describe("Supervisor", () => {
   it("keeps the one that wants to leave until a replacement is ready, however often that fails", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     last().say(FAILURE);
     await last().end(1);
     setup.clock.advance(15_000);
@@ -314,7 +320,7 @@ describe("Supervisor", () => {
   it("fills the slot with the successor when the leaving one crashes first", async () => {
     last().say({ choir: "ready" });
     const first = last();
-    first.say({ choir: "leaving" });
+    first.say({ choir: "leaving", reason: "left" });
     await first.end(1);
     setup.clock.advance(60_000 - 1);
     expect(setup.children).toHaveLength(2);
@@ -334,11 +340,6 @@ describe("rolling restart", () => {
     const setup = setUp(options);
     for (const child of setup.children) child.say(ready);
     return setup;
-  }
-
-  /** Which children have been told to drain. */
-  function drained({ children }: Setup): number[] {
-    return children.flatMap((child, index) => (child.sent.length > 0 ? [index] : []));
   }
 
   it("replaces one after the other, the first one after the canary time, each by a newcomer that is ready", async () => {
@@ -486,9 +487,31 @@ describe("rolling restart", () => {
     setup.supervisor.stop("SIGTERM");
     expect(await first).toMatchObject({ outcome: "stopped" });
     expect(await second).toMatchObject({ outcome: "stopped" });
-    expect(drained(setup)).toEqual([0, 1, 2]);
     for (const child of setup.children) await child.end(0);
     expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+});
+
+describe("the order of a stop", () => {
+  it("lets those that serve go on until those that only start are gone", async () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    expect(drained(setup)).toEqual([1]);
+    await setup.children[1]!.end(0);
+    expect(drained(setup)).toEqual([0, 1]);
+    await setup.children[0]!.end(0);
+    expect(await setup.supervisor.finished).toEqual({ code: 0 });
+  });
+
+  it("but for no longer than a second", () => {
+    const setup = setUp({ instances: 2 });
+    setup.children[0]!.say({ choir: "ready" });
+    setup.supervisor.stop("SIGTERM");
+    setup.clock.advance(999);
+    expect(drained(setup)).toEqual([1]);
+    setup.clock.advance(1);
+    expect(drained(setup)).toEqual([0, 1]);
   });
 });
 

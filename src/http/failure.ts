@@ -1,0 +1,53 @@
+/** Ends a request whose handler is never going to: with 500 while that can still be said, else with a cut. Runs in the instance. */
+import { STATUS_CODES, type ServerResponse } from "node:http";
+import { constants, type ServerHttp2Stream } from "node:http2";
+
+/** How a request was ended: told so, cut off since its answer had begun, or over already. */
+export type Failure = "answered" | "cut" | "over";
+
+const MESSAGE = STATUS_CODES[500] ?? "";
+/** Headers that are the connection's and not the answer's. */
+const KEPT = new Set(["connection", "date"]);
+
+/** Answers with 500, or destroys what carries an answer that has begun: its client sees a cut and not a hang. Never throws. */
+export function failExchange(exchange: ServerResponse | ServerHttp2Stream, requestId?: string): Failure {
+  const headers = {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": String(MESSAGE.length),
+    ...(requestId === undefined ? {} : { "x-request-id": requestId }),
+  };
+  return "req" in exchange ? failResponse(exchange, headers) : failStream(exchange, headers);
+}
+
+function failResponse(response: ServerResponse, headers: Record<string, string>): Failure {
+  if (response.writableEnded || response.destroyed) return "over";
+  if (!response.headersSent) {
+    try {
+      // What the handler had set is about an answer that does not come: a length, an encoding, a cache's orders.
+      for (const name of response.getHeaderNames()) if (!KEPT.has(name)) response.removeHeader(name);
+      response.writeHead(500, MESSAGE, headers);
+      response.end(MESSAGE);
+      return "answered";
+    } catch {
+      // An app may have replaced any of these methods, and this runs where an error would end the process.
+    }
+  }
+  response.destroy();
+  return "cut";
+}
+
+function failStream(stream: ServerHttp2Stream, headers: Record<string, string>): Failure {
+  if (stream.writableEnded || stream.destroyed || stream.closed) return "over";
+  if (!stream.headersSent) {
+    try {
+      stream.respond({ ":status": 500, ...headers });
+      // Node has ended it if the request was a HEAD.
+      if (!stream.writableEnded) stream.end(MESSAGE);
+      return "answered";
+    } catch {
+      // As above.
+    }
+  }
+  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  return "cut";
+}
