@@ -2,9 +2,10 @@
  * Answers what never becomes a request (malformed, too large, too slow) as Node itself does, with the policy's headers.
  * Runs in the instance; Node's own answer is a constant that no patch of ServerResponse reaches.
  */
-import { STATUS_CODES, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { HeaderPolicy } from "./headers.ts";
+import { http } from "./node-http.ts";
 
 type ClientError = Error & { code?: string };
 
@@ -33,7 +34,7 @@ export function clientErrorHandler(policy: HeaderPolicy): ClientErrorHandler {
   return (error, socket) => {
     if (socket.writable && !hasBegunToAnswer(socket)) {
       const status = statusFor(error.code);
-      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${headers}\r\n`, "latin1");
+      socket.write(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\n${headers}\r\n`, "latin1");
     }
     socket.destroy(error);
   };

@@ -2,9 +2,10 @@
  * Makes the HTTP server of an instance, and listens with it on the sockets that the supervisor has bound. Runs in the instance;
  * the supervisor's side is supervisor/sockets.ts.
  */
-import http, { type RequestListener } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import net from "node:net";
 import type { HeaderPolicy } from "./headers.ts";
+import { http } from "./node-http.ts";
 import { applyHeaderPolicy } from "./write-head.ts";
 import type { InheritedListener } from "../protocol.ts";
 
@@ -13,7 +14,7 @@ export interface HttpServerOptions {
 }
 
 /** Makes a server for a listener, with the header policy applied; it does not listen yet. */
-export function createHttpServer(listener: RequestListener, options: HttpServerOptions): http.Server {
+export function createHttpServer(listener: RequestListener, options: HttpServerOptions): Server {
   const server = http.createServer(listener);
   applyHeaderPolicy(server, options.headers);
   return server;
@@ -30,7 +31,7 @@ export interface Acceptors {
  * EADDRINUSE also comes from here, since two supervisors may both have bound an address before either listens.
  */
 export async function listenOn(
-  server: http.Server,
+  server: Server,
   listeners: readonly InheritedListener[],
   backlog: number,
 ): Promise<Acceptors> {
@@ -56,7 +57,7 @@ export async function listenOn(
 }
 
 /** A further listener of the same server: Node's servers have one handle each. */
-function acceptorFor(server: http.Server): net.Server {
+function acceptorFor(server: Server): net.Server {
   // The options that http gives to its own net.Server.
   return net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     server.emit("connection", socket);

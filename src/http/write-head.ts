@@ -4,11 +4,12 @@
  * `http.ServerResponse.prototype.writeHead` is the one place every response passes: a subclass would be lost when Express replaces
  * the prototype of `res`. HTTP/2 streams do not pass it: their place is in `applyHeaderPolicy`, beside this one.
  */
-import { ServerResponse, type OutgoingHttpHeader, type Server } from "node:http";
+import type { OutgoingHttpHeader, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { answerClientErrors } from "./client-error.ts";
 import { clashes, type HeaderPolicy } from "./headers.ts";
 import { addAndRemove, withoutNodeHeaders, type FlatHead, type GivenHead } from "./head.ts";
+import { http } from "./node-http.ts";
 
 type WriteHead = (this: ServerResponse, status: number, reason?: unknown, headers?: GivenHead) => ServerResponse;
 
@@ -40,8 +41,8 @@ export function applyHeaderPolicy(server: Server, policy: HeaderPolicy): void {
 
 /** Replaces writeHead in the whole process; it does something only on connections that carry a mark. */
 function patchOnce(): void {
-  const prototype: { writeHead: WriteHead; writeHeader?: WriteHead; [PATCHED]?: true } =
-    ServerResponse.prototype as never;
+  const prototype: { writeHead: WriteHead; writeHeader?: WriteHead; [PATCHED]?: true } = http.ServerResponse
+    .prototype as never;
   if (prototype[PATCHED]) return;
   prototype[PATCHED] = true;
   prototype.writeHead = patched(prototype.writeHead);
