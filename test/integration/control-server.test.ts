@@ -269,7 +269,12 @@ describe("hostile clients", () => {
       const socket = net.connect(file);
       socket.write("POST /v1/restart HTTP/1.1\r\nAccept: application/x-ndjson\r\nContent-Length: 0\r\n\r\n");
       await within(once(socket, "data"), "the head of the answer");
+      expect(events.followers).toBe(1);
       socket.destroy();
+      await within(
+        eventually(() => events.followers === 0),
+        "the end of the answer",
+      );
     }
     events.emit(SCALED);
     expect((await request("/v1/status")).status).toBe(200);
