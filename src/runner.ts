@@ -2,8 +2,8 @@
  * The Runner: makes a file a program that is the supervisor when a person starts it, and an instance when the supervisor does.
  * The composition root of both; it loads only the side that the process needs.
  */
-import { ChoirError, quote } from "./errors.ts";
-import { assumeRole, currentRole } from "./instance/role.ts";
+import { ChoirError, describeThrown, EXIT, quote } from "./errors.ts";
+import { assumeRole, claimProcess, currentRole } from "./instance/role.ts";
 import { programArguments } from "./options/environment.ts";
 import type { ConfigureServer } from "./instance/app.ts";
 import type { RunnerOptions } from "./runner-options.ts";
@@ -38,6 +38,15 @@ export class Runner {
    * In an instance it is resolved when the instance has drained. `args` are the command line, without node and the file.
    */
   async run(args: readonly string[] = programArguments().args): Promise<void> {
+    if (claimProcess()) {
+      throw new ChoirError(
+        "ERR_CHOIR_RUNNER",
+        `run() was called for a second time in one process, by Runner ${quote(this.#name)}`,
+        {
+          hint: "A program is one Runner: put the other one into a file of its own, or its routes into the same configureServer",
+        },
+      );
+    }
     const role = currentRole();
     if (role?.kind === "instance") {
       const { serveInstance } = await import("./instance/serve.ts");
@@ -46,7 +55,11 @@ export class Runner {
     }
     assumeRole({ kind: "supervisor" });
     const strayErrors = new StrayErrors();
-    const { supervise } = await import("./cli/supervise.ts");
+    // From here on nothing that is thrown ends the process by itself: not even a failure to load Choir.
+    const { supervise } = await import("./cli/supervise.ts").catch((error: unknown) => {
+      process.stderr.write(`${this.#name}: Choir cannot be loaded: ${describeThrown(error)}\n`);
+      process.exit(EXIT.fatal);
+    });
     const code = await supervise({
       name: this.#name,
       configureServer: this.#configureServer,

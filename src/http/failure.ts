@@ -1,6 +1,6 @@
 /** Ends a request whose handler is never going to: with 500 while that can still be said, else with a cut. Runs in the instance. */
 import type { ServerResponse } from "node:http";
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { http } from "./node-http.ts";
 
 /** How a request was ended: told so, cut off since its answer had begun, or over already. */
@@ -38,17 +38,19 @@ function failResponse(response: ServerResponse, headers: Record<string, string>)
 }
 
 function failStream(stream: ServerHttp2Stream, headers: Record<string, string>): Failure {
-  if (stream.writableEnded || stream.destroyed || stream.closed) return "over";
+  // The stream of a HEAD is ended by Node before its request is told of.
+  if ((stream.writableEnded && stream.headersSent) || stream.destroyed || stream.closed) return "over";
   if (!stream.headersSent) {
     try {
       stream.respond({ ":status": 500, ...headers });
-      // Node has ended it if the request was a HEAD.
       if (!stream.writableEnded) stream.end(MESSAGE);
       return "answered";
     } catch {
       // As above.
     }
   }
-  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  // Not `stream.close(code)`: Node 20 to 26 end the stream cleanly before their RST_STREAM, and half an answer looks whole.
+  stream.once("error", () => {});
+  stream.destroy(new Error("The request failed after its answer had begun"));
   return "cut";
 }

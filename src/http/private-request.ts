@@ -2,13 +2,13 @@
  * Asks an app something before it listens, over a connection that only exists inside the process. Runs in the instance, and in
  * tests.
  */
-import type { Server } from "node:http";
+import type { Server } from "node:net";
 import { duplexPair } from "node:stream";
 import tls from "node:tls";
 import { http } from "./node-http.ts";
 
 /** Sends `GET path` to the server and resolves with the status of its answer. */
-export function askPrivately(server: Server, path: string): Promise<number> {
+function askPrivately(server: Server, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const [ours, theirs] = duplexPair();
     const isTls = server instanceof tls.Server;

@@ -20,7 +20,7 @@ const SEND_DEADLINE_MS = 1000;
 export class Lifecycle {
   /** Resolved when it is time to drain: the supervisor said so, or it is gone. */
   readonly drainOrdered: Promise<DrainReason>;
-  /** Resolved when the app called `ready()`, or `process.send("ready")` was heard, for `ready: "manual"`. */
+  /** Resolved when the app called `ready()`, for `ready: "manual"`. */
   readonly markedReady: Promise<void>;
   markReady!: () => void;
   readonly #exit: (code: number) => void;
@@ -33,11 +33,14 @@ export class Lifecycle {
     });
     this.drainOrdered = new Promise((resolve) => {
       process.on("message", (message: unknown) => {
-        if (isControlMessage(message) && (message as ToInstance).choir === "drain")
-          resolve((message as ToInstance).reason);
+        if (!isControlMessage(message)) return;
+        const control = message as ToInstance;
+        if (control.choir === "drain") resolve(control.reason);
       });
       // The supervisor is gone, however it ended: nobody else will tell this process to go.
       process.once("disconnect", () => resolve("stop"));
+      // It may have gone while Node started, before anybody could listen for that.
+      if (!process.connected) resolve("stop");
       // A signal of its own, since the terminal's does not reach it: somebody wants this one process away, not its service.
       for (const signal of ["SIGTERM", "SIGINT"] as const) {
         process.on(signal, () => {
@@ -56,6 +59,11 @@ export class Lifecycle {
   ready(): void {
     this.#hasBeenReady = true;
     this.#send({ choir: "ready" });
+  }
+
+  /** Says that clients are offered HTTP/1.1 only, in spite of --http2. */
+  http1Only(app: string): void {
+    this.#send({ choir: "http1-only", app });
   }
 
   /** Says why it cannot start, and ends the process. */

@@ -6,6 +6,7 @@ import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
+import type { TlsInbox } from "./tls-inbox.ts";
 import type { UncaughtErrors } from "./uncaught.ts";
 import type { Zones } from "./zone.ts";
 
@@ -24,6 +25,7 @@ export interface InstanceRole {
   readonly uncaught: UncaughtErrors;
   /** Only with --use-zone. */
   readonly zones: Zones | undefined;
+  readonly tls: TlsInbox;
 }
 
 const ROLE = Symbol.for("choir.role");
@@ -50,4 +52,14 @@ export function lendRole(services: OwnServices | undefined): () => void {
     // Somebody may have taken it since; then it is theirs to give back.
     if (currentRole() === lent) delete (globalThis as { [ROLE]?: Role })[ROLE];
   };
+}
+
+const RAN = Symbol.for("choir.ran");
+
+/** Says that a Runner runs in this process; whether one did before. */
+export function claimProcess(): boolean {
+  const all = globalThis as { [RAN]?: true };
+  const ran = all[RAN] === true;
+  all[RAN] = true;
+  return ran;
 }

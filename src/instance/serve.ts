@@ -3,11 +3,12 @@
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
 import { closeSync } from "node:fs";
+import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
 import { askUntilReady } from "../http/private-request.ts";
-import { type Acceptors, listenOn } from "../http/server.ts";
+import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
@@ -30,72 +31,85 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
   const { extras } = splitOptions(definition.options);
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
-  const serving = await startUnlessStopped(role, () => prepare(role, definition.configureServer, extras));
-  if (serving === undefined) {
+  const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
+  if (prepared === undefined) {
     // Or who connects while the hooks run would wait in the queue for this process, which is not going to accept.
     for (const { fd } of role.birth.listeners) closeSync(fd);
   } else {
+    const { app, connections } = prepared;
+    const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
     startHeartbeat({
       intervalMs: role.birth.options.heartbeatInterval,
-      connections: serving.connections,
+      connections,
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
-    await drain(role, serving, await lifecycle.drainOrdered);
-    await serving.prepared
-      .close()
-      .catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
 }
 
-/** An app that could listen. */
-interface Startable {
-  readonly prepared: PreparedApp;
+interface Prepared {
+  readonly app: PreparedApp;
   readonly connections: Connections;
 }
 
-interface Serving extends Startable {
+interface Serving extends Prepared {
   readonly acceptors: Acceptors;
 }
 
-/** Undefined when the order to drain came first: a start that nobody waits for any more. */
-async function startUnlessStopped(role: InstanceRole, prepare: () => Promise<Startable>): Promise<Serving | undefined> {
+/** Undefined when the order to drain came first: a start that nobody waits for any more, and that must not come to listen. */
+function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
+  return untilFailed(role, Promise.race([work, role.lifecycle.drainOrdered.then(() => undefined)]));
+}
+
+/** Says why it failed and never returns then: the process ends as soon as that is said, and user code after run() must not run. */
+async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
   try {
-    const startable = await Promise.race([prepare(), role.lifecycle.drainOrdered.then(() => undefined)]);
-    // Not in the race: once it listens it may have taken requests, which only a drain answers.
-    return startable && (await listen(role, startable));
+    return await work;
   } catch (error) {
     role.lifecycle.fail(error);
-    // The process ends as soon as the reason has left it; user code after run() must not run.
     return new Promise(() => {});
   }
 }
 
-async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Startable> {
+/** All that comes before the instance takes traffic. */
+async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
-  const prepared = await prepareApp(services, { configureServer, extras, zones: role.zones });
-  role.zones?.open(prepared.server);
-  const connections = trackConnections(prepared.server);
+  const settings = await serverSettings(role);
+  const app = await prepareApp(services, { configureServer, extras, settings, zones: role.zones });
+  if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
+  if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
+  role.zones?.open(app.server);
+  const connections = trackConnections(app.server);
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   const { readinessPath } = birth.options;
   if (readinessPath !== undefined) {
     const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
-    await askUntilReady(prepared.server, readinessPath, note);
+    await askUntilReady(app.server, readinessPath, note);
   }
-  return { prepared, connections };
+  return { app, connections };
 }
 
-async function listen({ birth }: InstanceRole, startable: Startable): Promise<Serving> {
-  const { listeners, options } = birth;
-  const acceptors = await listenOn(startable.prepared.server, listeners, options.backlog).catch((error: unknown) => {
-    throw listenError(error, listeners);
+/** From its call on connections come, so an order to drain is obeyed only after it. */
+function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
+  return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
+    throw listenError(error, birth.listeners);
   });
-  return { ...startable, acceptors };
+}
+
+/** How requests are taken, by the options; what TLS is served with comes from the supervisor. */
+async function serverSettings({ birth: { options }, tls }: InstanceRole): Promise<ServerSettings> {
+  const { ssl, http2, keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize } = options;
+  return {
+    limits: { keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize },
+    tls: ssl || http2 ? { material: await tls.first, http2 } : undefined,
+  };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */
@@ -120,7 +134,11 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     mode: reason,
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
-    keepAliveTimeoutMs: serving.prepared.server.keepAliveTimeout,
+    // Nobody waits for idle connections until the deadline, at which the process would be killed for their sake.
+    keepAliveTimeoutMs: Math.min(
+      serving.app.server.keepAliveTimeout,
+      Math.max(shutdownTimeout / 2, shutdownTimeout - 5000),
+    ),
     drainDelayMs: drainDelay,
     closeSpreadMs: closeSpread,
     clock: systemClock,

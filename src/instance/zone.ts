@@ -4,7 +4,6 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
-import type { EventEmitter } from "node:events";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
@@ -25,6 +24,20 @@ export interface CurrentRequest {
 const TRUSTED_ID = /^[\w.:;=@+/~-]{1,128}$/;
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
+
+/** Any EventEmitter; `emit` is a field here, since it is taken and put. */
+interface Emitter {
+  emit: Emit;
+}
+
+const ZONE = Symbol("choir.zone");
+const EMIT = Symbol("choir.emit");
+
+/** What emits in the zone of its request. Fields, since a closure for each request would be felt. */
+interface BoundEmitter extends Emitter {
+  [ZONE]: Zone;
+  [EMIT]: Emit;
+}
 
 /** The context of one request. */
 export class Zone implements CurrentRequest {
@@ -73,6 +86,8 @@ export interface ZonesOptions {
 export class Zones {
   readonly #storage = new AsyncLocalStorage<Zone>();
   readonly #trustRequestId: boolean;
+  /** The `emit` of all bound emitters. */
+  readonly #emitBound: (this: Emitter, ...args: [string | symbol, ...unknown[]]) => boolean;
   readonly #prefix = randomBytes(6).toString("hex");
   #count = 0;
   /** An error on its way out of a context that it has left already: see `#run`. */
@@ -80,6 +95,7 @@ export class Zones {
 
   constructor({ trustRequestId }: ZonesOptions) {
     this.#trustRequestId = trustRequestId;
+    this.#emitBound = ofReceiver((emitter, args) => this.#emitIn(emitter as BoundEmitter, args));
   }
 
   /** Runs every request of the server in a zone. To be called before the connections are tracked: a drain holds requests back outside of this. */
@@ -133,36 +149,33 @@ export class Zones {
     const { headers, method = "", url = "" } = request;
     const zone = new Zone(response, { id: this.#idFor(headers), method, url });
     this.#bind(zone, request);
-    this.#bindExchange(zone, response);
+    this.#bind(zone, response);
     return zone;
   }
 
   #ofStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Zone {
     const { ":method": method = "", ":path": url = "" } = headers as { ":method"?: string; ":path"?: string };
     const zone = new Zone(stream, { id: this.#idFor(headers), method, url });
-    this.#bindExchange(zone, stream);
+    this.#bind(zone, stream);
     return zone;
   }
 
   /** Node emits what comes with later packets (a body, the end of a client) in the connection's context, not the request's. */
-  #bind(zone: Zone, emitter: EventEmitter): Emit {
-    const emit: Emit = emitter.emit.bind(emitter);
-    const bound: Emit = (event, ...args) =>
-      this.#storage.getStore() === zone ? emit(event, ...args) : this.#run(zone, emit, [event, ...args]);
-    emitter.emit = bound;
-    return bound;
+  #bind(zone: Zone, emitter: Emitter): void {
+    const bound = emitter as BoundEmitter;
+    bound[ZONE] = zone;
+    bound[EMIT] = emitter.emit;
+    emitter.emit = this.#emitBound;
   }
 
-  #bindExchange(zone: Zone, exchange: ServerResponse | ServerHttp2Stream): void {
-    const bound = this.#bind(zone, exchange);
-    exchange.emit = (event: string | symbol, ...args: unknown[]): boolean => {
-      if (event !== "close") return bound(event, ...args);
-      try {
-        return bound(event, ...args);
-      } finally {
-        zone.over();
-      }
-    };
+  #emitIn(emitter: BoundEmitter, args: [string | symbol, ...unknown[]]): boolean {
+    const zone = emitter[ZONE];
+    try {
+      if (this.#storage.getStore() === zone) return Reflect.apply(emitter[EMIT], emitter, args);
+      return this.#run(zone, emitter[EMIT].bind(emitter), args);
+    } finally {
+      if (args[0] === "close" && zone.isOf(emitter)) zone.over();
+    }
   }
 
   #run(zone: Zone, emit: Emit, args: [string | symbol, ...unknown[]]): boolean {
@@ -187,4 +200,11 @@ export class Zones {
     this.#count += 1;
     return `${this.#prefix}-${this.#count.toString(36)}`;
   }
+}
+
+/** A method that is given its object. */
+function ofReceiver<T, A extends unknown[], R>(method: (receiver: T, args: A) => R): (this: T, ...args: A) => R {
+  return function receive(this: T, ...args: A) {
+    return method(this, args);
+  };
 }

@@ -47,6 +47,14 @@ export function processEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
+/** In the supervisor: deletes the passwords, so that neither its user code nor what it starts finds them in the environment. */
+export function forgetSecrets(environment: NodeJS.ProcessEnv = process.env): void {
+  for (const name of OPTION_NAMES) {
+    if (specOf(name).secret !== true) continue;
+    for (const variable of variablesOf(name)) delete environment[variable];
+  }
+}
+
 /** How this process was started. */
 export function programArguments(): ProgramArguments {
   const [, entry, ...args] = process.argv;
@@ -125,6 +133,12 @@ function isBirth(value: unknown): value is InstanceBirth {
       uncaught: "string",
       backlog: "number",
       heartbeatInterval: "number",
+      ssl: "boolean",
+      http2: "boolean",
+      keepAliveTimeout: "number",
+      requestTimeout: "number",
+      headersTimeout: "number",
+      maxRequestsPerSocket: "number",
     }) &&
     Array.isArray(value["listeners"]) &&
     value["listeners"].every((listener) => hasTypes(listener, { fd: "number", address: "string" }))
@@ -154,4 +168,15 @@ function isFile(flag: string | undefined, url: string): boolean {
 /** Whether `NODE_DEBUG=choir` asks for stacks. */
 export function isDebugging(): boolean {
   return debuglog("choir").enabled;
+}
+
+/** The value of one of Node's own flags, from its command line or NODE_OPTIONS, with dashes or underscores as V8 allows. */
+export function nodeFlag(name: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const words = [...(environment["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
+  for (let at = words.length - 1; at >= 0; at -= 1) {
+    const [flag = "", value] = (words[at] ?? "").split("=");
+    // Whatever comes last holds; the command line comes after NODE_OPTIONS.
+    if (flag.replaceAll("_", "-") === `--${name}`) return value ?? words[at + 1];
+  }
+  return undefined;
 }

@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -54,9 +55,11 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly group: OptionGroup;
   /** A further paragraph for the docs. */
   readonly more?: string;
+  /** A password: shown in no message, help or log, and deleted from the environment once it is read. */
+  readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "life" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -87,7 +90,10 @@ export const OPTIONS = {
     group: "general",
     default: false,
     help: "Give each request a context and an id of its own; an error that nobody caught is answered with 500",
-    more: "MORE_ZONE",
+    more:
+      '`currentRequest()` of "choir/instance" has `id`, `method`, `path` and `startedAt`; lines of the logger and Fastify\'s `request.id` ' +
+      "carry the same id. A rejected promise that nobody awaited fails its request and leaves the instance alone; a thrown error is for " +
+      "`--uncaught`. An answer that had begun is cut off. It costs 2 to 4 µs of CPU for each request (docs/decisions/0012-zone.md).",
   }),
   trustRequestId: option({
     kind: "boolean",
@@ -174,6 +180,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
+  ...SERVER_ROWS,
   ready: option({
     kind: "string",
     choices: ["auto", "manual"],
@@ -253,7 +260,12 @@ export const OPTIONS = {
     placeholder: "replace|exit|keep",
     default: "replace",
     help: "What follows an uncaught error: replace the instance and let it drain, exit at once, or keep it and only log",
-    more: "MORE_UNCAUGHT",
+    more:
+      "`replace`: the instance accepts until its replacement is ready, then answers what it has and exits with 1; errors that come back " +
+      "quickly wait longer and longer for theirs, as respawns do, and the instance serves on. Without `--use-zone` nobody knows which " +
+      "request failed: when a drain has nothing left but requests that were open at an uncaught error, no more of them than there were " +
+      "such errors, and their connections have been silent for 10 s (or a third of `--shutdown-timeout`, if that is less), it answers " +
+      "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
   logFormat: option({
@@ -296,7 +308,14 @@ const INSTANCE_OPTIONS = [
   "useZone",
   "trustRequestId",
   "uncaught",
-] as const;
+  "ssl",
+  "http2",
+  "keepAliveTimeout",
+  "requestTimeout",
+  "headersTimeout",
+  "maxRequestsPerSocket",
+  "maxHeaderSize",
+] as const satisfies readonly OptionName[];
 
 /** What the supervisor makes of options for its instances. */
 export interface DerivedOptions {
@@ -306,7 +325,7 @@ export interface DerivedOptions {
   readonly heartbeatInterval: number;
 }
 
-/** What an instance needs of them. */
+/** What an instance needs of them. No passwords: what TLS needs comes by IPC. */
 export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
 
 /** Picks what an instance gets. */

@@ -3,7 +3,7 @@
  * descriptors is in src/instance/main.ts.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Duplex, Readable } from "node:stream";
+import { Duplex, Readable } from "node:stream";
 import type { Explanation } from "./explain-exit.ts";
 import { isControlMessage, type ToInstance, type ToSupervisor } from "../protocol.ts";
 
@@ -51,7 +51,16 @@ export interface Child {
 
 /** Starts the process; failing to is an exit too, since what follows is the same. */
 export function spawnChild(spec: ChildSpec): Child {
-  const child = spawn(spec.execPath, [...spec.execArgv, spec.entry, ...spec.args], {
+  try {
+    return childOf(spawnProcess(spec));
+  } catch (error) {
+    // ENOMEM and E2BIG are thrown, unlike EAGAIN and EMFILE; instances that serve must not end for any of them.
+    return stillborn(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function spawnProcess(spec: ChildSpec): ChildProcess {
+  return spawn(spec.execPath, [...spec.execArgv, spec.entry, ...spec.args], {
     // A session of its own: a Ctrl-C in the terminal reaches the whole process group, and must not reach instances.
     detached: true,
     cwd: spec.cwd,
@@ -60,12 +69,18 @@ export function spawnChild(spec: ChildSpec): Child {
     // JSON cannot be confused by values the app sends on the same channel.
     serialization: "json",
   });
+}
+
+function childOf(child: ChildProcess): Child {
+  const exited = exitOf(child);
+  const [, stdout, stderr] = stdioOf(child);
+  const pubSub = stdioOf(child)[PUBSUB_FD];
   return {
     pid: child.pid ?? -1,
-    stdout: child.stdio[1] as Readable,
-    stderr: child.stdio[2] as Readable,
-    pubSub: child.stdio[PUBSUB_FD] as Duplex,
-    exited: exitOf(child),
+    stdout: stdout instanceof Readable ? stdout : endedStream(),
+    stderr: stderr instanceof Readable ? stderr : endedStream(),
+    pubSub: pubSub instanceof Duplex ? pubSub : endedStream(),
+    exited,
     onMessage(listener) {
       child.on("message", (message: unknown) => {
         if (isControlMessage(message)) listener(message as ToSupervisor);
@@ -79,6 +94,34 @@ export function spawnChild(spec: ChildSpec): Child {
       child.kill(signal);
     },
   };
+}
+
+/** The parent's ends of the pipes: out of descriptors Node does not even make them, whatever its types say. */
+function stdioOf(child: { readonly stdio?: ChildProcess["stdio"] }): readonly unknown[] {
+  return child.stdio ?? [];
+}
+
+/** Stands for a process that there never was. */
+function stillborn(spawnError: Error): Child {
+  return {
+    pid: -1,
+    stdout: endedStream(),
+    stderr: endedStream(),
+    pubSub: endedStream(),
+    exited: Promise.resolve({ code: null, signal: null, spawnError }),
+    onMessage: () => {},
+    send: () => {},
+    kill: () => {},
+  };
+}
+
+function endedStream(): Duplex {
+  return new Duplex({
+    read() {
+      this.push(null);
+    },
+    write: (_chunk, _encoding, done) => done(),
+  });
 }
 
 function exitOf(child: ChildProcess): Promise<ChildExit> {

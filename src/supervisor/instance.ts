@@ -7,6 +7,7 @@ import type { ExitReason, RecycleReason } from "../events.ts";
 import {
   type DrainReason,
   isOpenRequests,
+  isSentError,
   isStatistics,
   type OpenRequest,
   type SentError,
@@ -185,11 +186,11 @@ export class Instance {
         this.#observer.ready(this);
         return;
       case "start-failed":
-        this.#error = message.error;
+        if (isSentError(message.error)) this.#error = message.error;
         this.#final = message.final;
         return;
       case "leaving":
-        this.leave(message.reason);
+        this.leave(message.reason === "uncaught" ? "uncaught" : "left");
         return;
       case "heartbeat":
         this.#heardAt = this.#clock.now();
@@ -198,6 +199,9 @@ export class Instance {
         return;
       case "open-requests":
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
+        return;
+      case "http1-only":
+      // Of the app, not of this instance: src/supervisor/tls.ts says it once.
     }
   }
 

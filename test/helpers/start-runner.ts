@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -29,6 +29,8 @@ export interface StartOptions {
   /** Node's own flags for the supervisor. */
   readonly execArgv?: readonly string[];
   readonly cwd?: string;
+  /** How many descriptors each process may have (ulimit -n). */
+  readonly openFiles?: number;
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
 }
@@ -44,6 +46,8 @@ interface Waiter {
 export class Running implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly temp: string;
+  /** Its working directory. */
+  readonly folder: string;
   readonly lines: LogLine[] = [];
   /** Lines of stdout that are no JSON. */
   readonly text: string[] = [];
@@ -52,9 +56,10 @@ export class Running implements AsyncDisposable {
   #waiters: Waiter[] = [];
   #instancePids = new Set<number>();
 
-  constructor(child: ChildProcess, temp: string) {
+  constructor(child: ChildProcess, temp: string, folder = temp) {
     this.child = child;
     this.temp = temp;
+    this.folder = folder;
     createInterface({ input: child.stdout! }).on("line", (line) => this.#take(line));
     child.stderr!.setEncoding("utf8").on("data", (chunk: string) => {
       this.stderr += chunk;
@@ -173,6 +178,7 @@ export class Running implements AsyncDisposable {
       throw error;
     });
     rmSync(this.temp, { recursive: true, force: true });
+    rmSync(runtimeFolder(this.temp), { recursive: true, force: true });
   }
 }
 
@@ -182,19 +188,23 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
   const standard = options.bare
     ? []
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
-  const child = spawn(
-    process.execPath,
-    [...(options.execArgv ?? []), path.resolve(FIXTURES, app), ...standard, ...(options.args ?? [])],
-    {
-      cwd: options.cwd ?? temp,
-      // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
-      env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
-      stdio: ["ignore", "pipe", "pipe"],
-      // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
-      detached: true,
-    },
-  );
-  return new Running(child, temp);
+  const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
+  const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  mkdirSync(runtimeFolder(temp), { mode: 0o700 });
+  const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
+    cwd: options.cwd ?? temp,
+    // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+    env: environment({ XDG_RUNTIME_DIR: runtimeFolder(temp), ...options.env }),
+    stdio: ["ignore", "pipe", "pipe"],
+    // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+    detached: true,
+  });
+  return new Running(child, temp, options.cwd);
+}
+
+/** Beside the program's own folder, in which tests look for what it left behind. */
+function runtimeFolder(temp: string): string {
+  return `${temp}-run`;
 }
 
 /** The test's environment less what would reach the options. */

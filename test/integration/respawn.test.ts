@@ -33,6 +33,15 @@ describe("respawn", () => {
     });
   });
 
+  it("without descriptors for another process serves on with those that there are", async () => {
+    await using runner = startRunner("hello.mjs", { instances: 16, openFiles: 64 });
+    const url = await runner.ready(1);
+    expect(await runner.event("instance-start-failed")).toMatchObject({ code: "EMFILE", pid: -1 });
+    expect((await ask(url)).body).toBe("hello");
+    expect(await runner.stop()).toEqual({ code: 0, signal: null });
+    expect(runner.survivors()).toEqual([]);
+  });
+
   it("with --no-respawn serves on with the rest and exits with 1 after the last", async () => {
     await using runner = startRunner("hello.mjs", { instances: 2, args: ["--no-respawn"] });
     const url = await runner.ready(2);

@@ -1,9 +1,19 @@
 /** From the command line to the first answer and to the last: readiness, hooks, signals, and what is left behind. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { ask, isAlive, startRunner, until } from "../helpers/start-runner.ts";
+
+/** The pid of the first process that another one starts, long before that says a word. */
+async function firstChild(parent: number): Promise<number> {
+  let children = "";
+  await until(() => {
+    children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8");
+    return children !== "";
+  }, "a child");
+  return Number.parseInt(children, 10);
+}
 
 describe("start", () => {
   it("serves on one port with all instances, each with its own metadata", async () => {
@@ -159,6 +169,14 @@ describe("stop", () => {
     expect(await runner.exit()).toEqual({ code: 0, signal: null });
   });
 
+  it("does not listen any more when the start gets done after the order to stop", async () => {
+    await using runner = startRunner("late-start.mjs");
+    await runner.line((line) => line.msg === "configuring", "configureServer");
+    expect(await runner.stop()).toEqual({ code: 0, signal: null });
+    const said = runner.lines.filter((line) => line["stream"] === "stdout").map((line) => line.msg);
+    expect(said).toEqual(["configuring", "configured"]);
+  });
+
   it("when the supervisor is killed, instances end and the port is free", async () => {
     await using runner = startRunner("hello.mjs", { instances: 2 });
     const url = await runner.ready(2);
@@ -176,6 +194,13 @@ describe("stop", () => {
       server.listen(port, "127.0.0.1", resolve);
     });
     server.close();
+  });
+
+  it("when the supervisor is killed while an instance's process only begins, that one ends too", async () => {
+    await using runner = startRunner("hello.mjs");
+    const pid = await firstChild(runner.pid);
+    runner.child.kill("SIGKILL");
+    await until(() => !isAlive(pid), "the instance to end", 10_000);
   });
 
   it("an instance's own SIGTERM replaces it before it drains", async () => {

@@ -21,7 +21,50 @@ function exited(reason: ExitReason, more: Partial<Extract<ChoirEvent, { event: "
 const SIGKILL = { code: null, signal: "SIGKILL" } as const;
 const URLS = ["http://127.0.0.1:3000", "http://[::1]:3000"] as const;
 
+const EXPIRING = {
+  event: "certificate-expiring",
+  file: "/tls/a.pem",
+  validFrom: "2026-10-02T03:04:05.000Z",
+  validTo: "2027-01-02T03:04:05.000Z",
+} as const;
+
 const SENTENCES: [ChoirEvent, string, string][] = [
+  [
+    {
+      event: "certificate-loaded",
+      file: "/tls/a.pem",
+      names: "a.example, b.example",
+      serial: "0A",
+      validTo: "2027-01-02T03:04:05.000Z",
+    },
+    "info",
+    "Certificate of a.example, b.example loaded from /tls/a.pem, valid until 2027-01-02 03:04 UTC",
+  ],
+  [
+    { event: "certificate-refused", file: "/tls/a.pem", error: "it is empty" },
+    "error",
+    "The changed certificate is refused and the one before stays in use: it is empty",
+  ],
+  [
+    { ...EXPIRING, state: "expiring" },
+    "warn",
+    "The certificate in /tls/a.pem expires on 2027-01-02 03:04 UTC: renew it",
+  ],
+  [
+    { ...EXPIRING, state: "expired" },
+    "error",
+    "The certificate in /tls/a.pem expired on 2027-01-02 03:04 UTC: clients refuse it",
+  ],
+  [
+    { ...EXPIRING, state: "not-yet-valid" },
+    "error",
+    "The certificate in /tls/a.pem is not valid before 2026-10-02 03:04 UTC: clients refuse it",
+  ],
+  [
+    { event: "http1-only", app: "An Express app" },
+    "warn",
+    "An Express app cannot speak HTTP/2: clients are offered HTTP/1.1 over TLS only",
+  ],
   [
     { event: "starting", name: "example", instances: 2, addresses: ["http://0.0.0.0:3000"], pid: 1, version: "0.1.0" },
     "info",
@@ -77,9 +120,79 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Instance 1 (pid 124) ended since its pub/sub pipe broke: exit code 1 after 3.2 s; respawning at once",
   ],
   [
+    exited("uncaught"),
+    "error",
+    "Instance 1 (pid 124) drained and ended after an uncaught error: exit code 1, after 3.2 s",
+  ],
+  [
+    { event: "instance-leaving", ...WHO, reason: "uncaught" },
+    "info",
+    "Instance 1 (pid 124) had an uncaught error: it drains as soon as its replacement is ready",
+  ],
+  [
     { event: "instance-leaving", ...WHO, reason: "left" },
     "info",
     "Instance 1 (pid 124) got a SIGTERM of its own: it drains as soon as its replacement is ready",
+  ],
+  [
+    exited("unresponsive", { ...SIGKILL, respawnMs: 0 }),
+    "error",
+    "Instance 1 (pid 124) was killed, since it was unresponsive, after 3.2 s; respawning at once",
+  ],
+  [
+    exited("out-of-memory", { code: null, signal: "SIGABRT", respawnMs: 0, note: "its JavaScript heap was full" }),
+    "error",
+    "Instance 1 (pid 124) ran out of memory: its JavaScript heap was full, after 3.2 s; respawning at once",
+  ],
+  [
+    exited("crashed", { ...SIGKILL, note: "perhaps out of memory" }),
+    "error",
+    "Instance 1 (pid 124) was killed by SIGKILL that nobody here sent (perhaps out of memory), after 3.2 s; not respawned",
+  ],
+  [
+    exited("max-requests", { code: 0 }),
+    "info",
+    "Instance 1 (pid 124) drained and ended, as planned (reached --max-requests), after 3.2 s",
+  ],
+  [
+    exited("heap", SIGKILL),
+    "warn",
+    "Instance 1 (pid 124) ended as planned (little JavaScript heap left), but with killed by SIGKILL, after 3.2 s",
+  ],
+  [
+    { event: "instance-leaving", ...WHO, reason: "max-age" },
+    "debug",
+    "Instance 1 (pid 124) has reached --max-age: it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-requests", value: 10_012, limit: 9876, early: false },
+    "info",
+    "Instance 1 (pid 124) has answered 10,012 requests (--max-requests, here 9,876): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-age", value: 7_500_000, limit: 7_200_000, early: false },
+    "info",
+    "Instance 1 (pid 124) has been ready for 2 h 5 min (--max-age, here 2 h): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-memory", value: 5.12e8, limit: 5e8, early: true },
+    "warn",
+    "Instance 1 (pid 124) uses 512 MB of memory (--max-memory 500 MB): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "heap", value: 0.934, limit: 0.9, early: false },
+    "info",
+    "Instance 1 (pid 124) has filled 93 % of its JavaScript heap (--max-old-space-size): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-unresponsive", ...WHO, silentMs: 30_200, state: "running", stack: [], openRequests: [] },
+    "error",
+    "Instance 1 (pid 124) has not been heard of for 30.2 s, its event loop is blocked: it is killed",
+  ],
+  [
+    { event: "instance-unresponsive", ...WHO, silentMs: 30_200, state: "stopped", stack: [], openRequests: [] },
+    "error",
+    "Instance 1 (pid 124) has not been heard of for 30.2 s, its process is stopped: it is killed",
   ],
   [
     { event: "instance-killed", ...WHO, why: "still open at --shutdown-timeout", openRequests: [] },
@@ -136,6 +249,23 @@ describe("describeEvent", () => {
     const lines = killed.detail?.split("\n") ?? [];
     expect(lines).toHaveLength(21);
     expect([lines[0], lines[20]]).toEqual(["GET /slow open for 31 s", "and 3 more"]);
+  });
+
+  it("shows what blocks an instance, or says why that is not known", () => {
+    const unresponsive = { event: "instance-unresponsive", ...WHO, silentMs: 30_000, state: "running" } as const;
+    const openRequests = [{ method: "GET", path: "/spin", ageMs: 31_000 }];
+    expect(describeEvent({ ...unresponsive, stack: ["at spin (/app.js:3:1)"], openRequests }).detail).toBe(
+      "Blocked\n    at spin (/app.js:3:1)\nOpen requests:\n    GET /spin open for 31 s",
+    );
+    expect(describeEvent({ ...unresponsive, stack: [], missing: "it sleeps", openRequests: [] }).detail).toBe(
+      "No stack: it sleeps",
+    );
+  });
+
+  it("gives advice on a memory limit that is hardly more than what the app needs", () => {
+    const recycled = { event: "instance-recycled", ...WHO, reason: "max-memory", value: 2, limit: 1 } as const;
+    expect(describeEvent({ ...recycled, early: true }).detail).toContain("raise the limit");
+    expect(describeEvent({ ...recycled, early: false }).detail).toBeUndefined();
   });
 
   it("shows the stack of what failed", () => {

@@ -1,6 +1,7 @@
-/** R10 and R11: instances killed under load cost what was in flight on them, and nothing else. */
+/** R10 and R14: instances killed under load cost what was in flight on them, and a crash loop does not fill the log. */
 import { expect, test } from "vitest";
 import { seededRandom } from "../helpers/random.ts";
+import { fileURLToPath } from "node:url";
 import { until } from "../helpers/start-runner.ts";
 import type { Failure } from "./clients/journal.ts";
 import { EVERYONE, startLoad } from "./load.ts";
@@ -38,4 +39,13 @@ test("a random instance killed each second: only what was in flight on it fails,
   const connections = EVERYONE.reduce((sum, { count }) => sum + count, 0);
   expectNoLoss(load, runner, { except: inFlight, atMost: KILLS * connections });
   expect(load.journal.failures.length).toBeGreaterThan(0);
+});
+
+test("a crash loop writes a few lines for each exit and no more", async () => {
+  const app = fileURLToPath(new URL("../fixtures/apps/crash-loop.mjs", import.meta.url));
+  const { runner } = await startProgram("HTTP/1.1", { app });
+  await using _ = runner;
+  const exits = await runner.eventCount("instance-exited", 10);
+  expect(runner.lines.length + runner.text.length).toBeLessThanOrEqual(2 * exits.length + 6);
+  expect(runner.stderr).toBe("");
 });

@@ -1,9 +1,9 @@
 /** R9: signals that come while others are being obeyed, under load. */
-import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { type Running, until } from "../helpers/start-runner.ts";
 import { EVERYONE, KEEP_ALIVE, NEW_CONNECTION, PIPELINING, startLoad } from "./load.ts";
 import { answers, readyPids, restart, startProgram } from "./program.ts";
+import { descriptors } from "./resources.ts";
 import { expectNoLoss } from "./verdict.ts";
 import { afterTheEnd } from "./end-of-service.ts";
 
@@ -25,8 +25,6 @@ async function settled(runner: Running): Promise<void> {
     45_000,
   );
 }
-
-const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
 test(`SIGHUP ${STORM} times: no request lost, no descriptor left open, and few restarts`, async () => {
   const { runner, target } = await startProgram("HTTP/1.1", { args: QUICK });

@@ -11,9 +11,9 @@ const ASKING = 4;
 /** Asks on new connections until told to stop; gives what each answer took, in milliseconds. */
 function measure(url: string): () => Promise<number[]> {
   const took: number[] = [];
-  let over = false;
+  const over = new AbortController();
   const client = async (): Promise<void> => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const from = performance.now();
       await ask(url);
       took.push(performance.now() - from);
@@ -22,7 +22,7 @@ function measure(url: string): () => Promise<number[]> {
   };
   const clients = Array.from({ length: ASKING }, client);
   return async () => {
-    over = true;
+    over.abort();
     await Promise.all(clients);
     return took;
   };

@@ -139,6 +139,23 @@ describe("Supervisor", () => {
     ]);
   });
 
+  it("is not ended by control messages that an app made up", async () => {
+    const forge = (message: unknown): void => last().say(message as ToSupervisor);
+    for (const error of [null, 7, {}, { message: {} }, { name: "E", message: "m", text: 5 }, { name: 1 }]) {
+      forge({ choir: "start-failed", error });
+    }
+    forge({ choir: "no such message" });
+    await last().end(3);
+    expect(setup.outcome).toBeUndefined();
+    setup.clock.advance(1000);
+    last().say({ choir: "ready" });
+    forge({ choir: "leaving", reason: "no such reason" });
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-leaving", reason: "left" });
+    expect(setup.events.find((event) => event.event === "instance-start-failed")).toMatchObject({
+      error: "The process ended with exit code 3 before it was ready",
+    });
+  });
+
   it("drains on stop, respawns nobody and finishes with 0", async () => {
     last().say({ choir: "ready" });
     setup.supervisor.stop("SIGTERM");
@@ -326,6 +343,62 @@ describe("Supervisor", () => {
     expect(setup.children).toHaveLength(2);
     last().say({ choir: "ready" });
     expect(last().sent).toEqual([]);
+  });
+
+  it("replaces an instance with an uncaught error at once, then later and later, and the old one serves on", async () => {
+    const uncaught = { choir: "leaving", reason: "uncaught" } as const;
+    last().say({ choir: "ready" });
+    for (const delay of [0, 250, 500, 1000]) {
+      const failing = last();
+      const before = setup.children.length;
+      failing.say(uncaught);
+      if (delay > 0) setup.clock.advance(delay - 1);
+      expect(setup.children).toHaveLength(delay === 0 ? before + 1 : before);
+      expect(failing.sent).toEqual([]);
+      if (delay > 0) setup.clock.advance(1);
+      expect(setup.children).toHaveLength(before + 1);
+      last().say({ choir: "ready" });
+      expect(failing.sent).toEqual([{ choir: "drain", reason: "replaced" }]);
+      await failing.end(1);
+      setup.clock.advance(0);
+      expect(setup.children).toHaveLength(before + 1);
+    }
+    expect(setup.events.filter((event) => event.event === "instance-exited")).toMatchObject(
+      Array.from({ length: 4 }, () => ({ reason: "uncaught", code: 1, respawnMs: null })),
+    );
+    // Ten seconds of being ready prove an instance.
+    setup.clock.advance(10_000);
+    const count = setup.children.length;
+    last().say(uncaught);
+    expect(setup.children).toHaveLength(count + 1);
+  });
+
+  it("one that crashes while it waits for its replacement is respawned once, and its error counts once", async () => {
+    const uncaught = { choir: "leaving", reason: "uncaught" } as const;
+    last().say({ choir: "ready" });
+    last().say(uncaught);
+    const first = setup.children[0]!;
+    last().say({ choir: "ready" });
+    await first.end(1);
+    const second = last();
+    second.say(uncaught);
+    setup.clock.advance(100);
+    await second.end(null, "SIGKILL");
+    expect(setup.events.at(-1)).toMatchObject({ event: "instance-exited", respawnMs: 250 });
+    setup.clock.advance(250);
+    expect(setup.children).toHaveLength(3);
+    setup.clock.advance(9000);
+    expect(setup.children).toHaveLength(3);
+  });
+
+  it("drains an instance with an uncaught error at once when nobody may follow it", async () => {
+    setup = setUp({ respawn: false });
+    last().say({ choir: "ready" });
+    last().say({ choir: "leaving", reason: "uncaught" });
+    expect(last().sent).toHaveLength(1);
+    await last().end(1);
+    expect(await setup.supervisor.finished).toMatchObject({ code: 1 });
+    expect(setup.children).toHaveLength(1);
   });
 });
 

@@ -37,7 +37,7 @@ export function configureEverything(app) {
   });
 
   new WebSocketServer({ server: app.server, path: "/socket", perMessageDeflate: false }).on("connection", (socket) => {
-    socket.on("message", (data) => socket.send(data.toString()));
+    socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
   });
 }
 

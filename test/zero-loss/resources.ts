@@ -1,0 +1,35 @@
+/** What a program holds at a moment, read from /proc: Linux only. Runs in the test's process. */
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface Sample {
+  /** MB. */
+  readonly supervisorRss: number;
+  readonly supervisorFds: number;
+  readonly supervisorThreads: number;
+  /** Means of the instances; an instance's descriptors are its connections, for the most part. */
+  readonly instanceRss: number;
+  readonly instanceFds: number;
+}
+
+/** Looks at a supervisor and its instances. */
+export function sampleOf(supervisor: number, instances: readonly number[]): Sample {
+  const mean = (of: (pid: number) => number): number =>
+    Math.round(instances.reduce((sum, pid) => sum + of(pid), 0) / instances.length);
+  return {
+    supervisorRss: rss(supervisor),
+    supervisorFds: descriptors(supervisor),
+    supervisorThreads: readdirSync(`/proc/${supervisor}/task`).length,
+    instanceRss: mean(rss),
+    instanceFds: mean(descriptors),
+  };
+}
+
+/** How many descriptors a process has open. */
+export function descriptors(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function rss(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Math.round(Number(kilobytes) / 1024);
+}

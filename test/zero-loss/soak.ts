@@ -1,0 +1,159 @@
+/**
+ * A long run: restarts, kills, stalls, stops and replacements at random under every kind of client, then a summary in Markdown.
+ * Started by scripts/soak.mjs. Exits with 1 when a request was lost that nobody killed, or when something grew.
+ */
+import { parseArgs } from "node:util";
+import { setTimeout as delay } from "node:timers/promises";
+import path from "node:path";
+import { seededRandom } from "../helpers/random.ts";
+import { type Running, until } from "../helpers/start-runner.ts";
+import { EVERYONE, type Load, startLoad } from "./load.ts";
+import { type Program, readyPids, replace, restart, startProgram } from "./program.ts";
+import { type Sample, sampleOf } from "./resources.ts";
+import { sentence, summary } from "./verdict.ts";
+import type { Failure } from "./clients/journal.ts";
+
+const INSTANCES = 3;
+/** The descriptors, threads and memory are compared from here on: caches have been filled, code has been compiled. */
+const WARM_UP = 0.2;
+/** What the supervisor's memory may grow by between the first and the last third. */
+const GROWTH = 1.15;
+const SEEN_WITHIN_MS = 1500;
+
+type Deed = "restart" | "kill" | "stall" | "replace";
+const DEEDS: readonly Deed[] = ["restart", "restart", "kill", "stall", "replace"];
+
+interface Soak {
+  readonly program: Program;
+  readonly random: () => number;
+  readonly done: Map<Deed, number>;
+  /** By pid, when it was killed. */
+  readonly killed: Map<number, number>;
+}
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string", default: "30" }, seed: { type: "string", default: "1" } },
+});
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+if (!(minutes > 0) || !Number.isInteger(seed)) throw new Error("Usage: npm run soak -- --minutes 30 [--seed 1]");
+process.exitCode = (await soak()) ? 0 : 1;
+
+async function soak(): Promise<boolean> {
+  const app = path.resolve("test/zero-loss/apps/everything.mjs");
+  const args = ["--canary-time", "500ms", "--log-format", "json"];
+  const program = await startProgram("HTTP/1.1", { app, instances: INSTANCES, args });
+  await using runner = program.runner;
+  const load = startLoad(program.target, EVERYONE, seed);
+  const soak: Soak = { program, random: seededRandom(seed), done: new Map(), killed: new Map() };
+  const samples: Sample[] = [];
+  const end = performance.now() + minutes * 60_000;
+  while (performance.now() < end) {
+    const deed = DEEDS[Math.floor(soak.random() * DEEDS.length)]!;
+    await act(soak, deed);
+    soak.done.set(deed, (soak.done.get(deed) ?? 0) + 1);
+    await delay(1000 + 2000 * soak.random());
+    if (await settled(runner)) samples.push(sampleOf(runner.pid, readyPids(runner)));
+  }
+  await load.stop();
+  const lost = load.journal.failures.filter((failure) => !wasInFlight(soak, failure));
+  const stopped = await stop(runner);
+  const grown = growth(samples);
+  console.log(report(soak, { load, lost, samples, grown, stopped }));
+  return lost.length === 0 && grown.length === 0 && stopped;
+}
+
+async function act({ program, random, killed }: Soak, deed: Deed): Promise<void> {
+  const { runner } = program;
+  await until(() => readyPids(runner).length === INSTANCES, "all instances", 60_000);
+  const ready = readyPids(runner);
+  const pid = ready[Math.floor(random() * ready.length)]!;
+  switch (deed) {
+    case "restart":
+      await restart(runner);
+      return;
+    case "kill":
+      killed.set(pid, Date.now());
+      process.kill(pid, "SIGKILL");
+      await runner.event("instance-exited", { pid });
+      return;
+    case "stall":
+      process.kill(pid, "SIGSTOP");
+      await delay(500 + 2000 * random());
+      process.kill(pid, "SIGCONT");
+      return;
+    case "replace":
+      await replace(runner, pid);
+  }
+}
+
+/** Whether the old ones have drained soon enough to be compared: else the next deed comes first. */
+async function settled(runner: Running): Promise<boolean> {
+  const isSettled = (): boolean => runner.survivors().length === INSTANCES && readyPids(runner).length === INSTANCES;
+  return until(isSettled, "drains", 12_000).then(
+    () => true,
+    () => false,
+  );
+}
+
+function wasInFlight({ killed }: Soak, { at, hung, what, pid }: Failure): boolean {
+  if (hung || what.includes("ECONNREFUSED") || (pid !== undefined && !killed.has(pid))) return false;
+  return [...killed.values()].some((time) => at >= time && at - time < SEEN_WITHIN_MS);
+}
+
+async function stop(runner: Running): Promise<boolean> {
+  const { code } = await runner.stop();
+  return code === 0 && runner.survivors().length === 0;
+}
+
+/** What is higher at the end than it was: medians of the first and the last third after the warm-up. */
+function growth(samples: readonly Sample[]): string[] {
+  const warm = samples.slice(Math.ceil(samples.length * WARM_UP));
+  const third = Math.floor(warm.length / 3);
+  if (third < 2) return [];
+  const [first, last] = [warm.slice(0, third), warm.slice(-third)];
+  const before = (key: keyof Sample): number => median(first.map((sample) => sample[key]));
+  const after = (key: keyof Sample): number => median(last.map((sample) => sample[key]));
+  return (["supervisorFds", "supervisorThreads", "instanceFds", "supervisorRss", "instanceRss"] as const)
+    .filter((key) => after(key) > before(key) * (key.endsWith("Fds") ? 1.5 : GROWTH))
+    .map((key) => `${key}: ${before(key)} → ${after(key)}`);
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+}
+
+interface Findings {
+  readonly load: Load;
+  readonly lost: readonly Failure[];
+  readonly samples: readonly Sample[];
+  readonly grown: readonly string[];
+  readonly stopped: boolean;
+}
+
+function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): string {
+  const { lines } = soak.program.runner;
+  const row = (name: string, key: keyof Sample): string => {
+    const all = samples.map((sample) => sample[key]);
+    return `| ${name} | ${all[0]} | ${median(all)} | ${all.at(-1)} | ${Math.max(...all)} |`;
+  };
+  return [
+    `## Soak: ${minutes} minutes, ${INSTANCES} instances, Node ${process.version}, seed ${seed}`,
+    "",
+    `- Done: ${[...soak.done].map(([deed, times]) => `${deed} ${times}`).join(", ")}`,
+    `- Answered: ${load.journal.total()} (${summary(load)})`,
+    `- Failed in flight on a killed instance: ${load.journal.failures.length - lost.length}`,
+    `- Lost: ${lost.length}`,
+    ...lost.slice(0, 20).map((failure) => `  - ${sentence(failure, lines)}`),
+    `- Ended with 0 and left nothing: ${stopped ? "yes" : "no"}`,
+    `- Grown: ${grown.length === 0 ? "nothing" : grown.join(", ")}`,
+    "",
+    `| ${samples.length} samples | first | median | last | highest |`,
+    "| --- | ---: | ---: | ---: | ---: |",
+    row("supervisor, RSS in MB", "supervisorRss"),
+    row("supervisor, descriptors", "supervisorFds"),
+    row("supervisor, threads", "supervisorThreads"),
+    row("instances, mean RSS in MB", "instanceRss"),
+    row("instances, mean descriptors", "instanceFds"),
+  ].join("\n");
+}
