@@ -29,6 +29,7 @@ export const SNAPSHOT: Snapshot = {
             rss: 58_400_000,
             heapUsed: 1,
             heapLimit: 2,
+            heapFill: 0.1,
             cpu: 0.5,
             loopDelayMean: 0.4,
             loopDelayMax: 12.4,

@@ -71,6 +71,11 @@ export class Running implements AsyncDisposable {
     }));
   }
 
+  /** Where the `choir` command finds it: its XDG_RUNTIME_DIR, unless the test chose another. */
+  get runtime(): string {
+    return runtimeFolder(this.temp);
+  }
+
   get pid(): number {
     return this.child.pid!;
   }

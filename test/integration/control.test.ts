@@ -13,11 +13,11 @@ const { version: VERSION } = createRequire(import.meta.url)("../../package.json"
 const FAST = ["--canary-time", "100ms"];
 
 function socketOf(runner: Running, name: string): string {
-  return path.join(runner.temp, "choir", `${name}.sock`);
+  return path.join(runner.runtime, "choir", `${name}.sock`);
 }
 
 async function statusOf(runner: Running): Promise<Snapshot> {
-  const { stdout } = await runChoir(["status", "--json"], runner.temp);
+  const { stdout } = await runChoir(["status", "--json"], runner.runtime);
   return JSON.parse(stdout) as Snapshot;
 }
 
@@ -29,12 +29,12 @@ describe("choir status", () => {
       env: { SECRET: "secret-value" },
     });
     const url = await runner.ready(2);
-    const people = await runChoir(["status"], runner.temp);
+    const people = await runChoir(["status"], runner.runtime);
     expect(people).toMatchObject({ code: 0, stderr: "" });
     expect(people.stdout).toMatch(/^hello is running: 2 of 2 ready, generation 0, up \d/);
     expect(people.stdout).toContain(`supervisor pid ${runner.pid}, Choir ${VERSION}, at ${url}`);
     expect(people.stdout).toMatch(/^SLOT {2}STATE .*LAST EXIT\n {3}0 {2}ready +0 .*\n {3}1 {2}ready +0 .*\n$/m);
-    const programs = await runChoir(["status", "hello", "--json"], runner.temp);
+    const programs = await runChoir(["status", "hello", "--json"], runner.runtime);
     expect(JSON.parse(programs.stdout)).toMatchObject({
       name: "hello",
       pid: runner.pid,
@@ -49,16 +49,16 @@ describe("choir status", () => {
 
   it("asks for the name where several run, and names the nearest for one that is not there", async () => {
     await using one = startRunner("hello.mjs", { instances: 1 });
-    await using two = startRunner("breaks-when-told.mjs", { instances: 1, env: { XDG_RUNTIME_DIR: one.temp } });
+    await using two = startRunner("breaks-when-told.mjs", { instances: 1, env: { XDG_RUNTIME_DIR: one.runtime } });
     await Promise.all([one.ready(1), two.ready(1)]);
-    const several = await runChoir(["status"], one.temp);
+    const several = await runChoir(["status"], one.runtime);
     expect(several.code).toBe(64);
     expect(several.stderr).toContain("Several apps are running: say which one by its name");
     for (const [name, { pid }] of Object.entries({ hello: one, breaks: two })) {
       expect(several.stderr).toContain(`${name} (pid ${pid}, ${socketOf(one, name)})`);
-      expect((await runChoir(["status", name], one.temp)).stdout).toContain(`${name} is running`);
+      expect((await runChoir(["status", name], one.runtime)).stdout).toContain(`${name} is running`);
     }
-    const wrong = await runChoir(["status", "helo"], one.temp);
+    const wrong = await runChoir(["status", "helo"], one.runtime);
     expect(wrong.code).toBe(69);
     expect(wrong.stderr).toContain('No app named "helo" is running, did you mean "hello"?');
     const byPath = await runChoir(["status", "--control", socketOf(one, "breaks")], "/none");
@@ -72,11 +72,11 @@ describe("choir status", () => {
     await runner.ready(1);
     runner.child.kill("SIGKILL");
     await runner.exited;
-    const { code, stderr } = await runChoir(["status"], runner.temp);
+    const { code, stderr } = await runChoir(["status"], runner.runtime);
     expect(code).toBe(69);
     expect(stderr).toContain("No running app was found");
     expect(stderr).toContain(`${socketOf(runner, "hello")} was left behind by an app that was killed`);
-    expect(stderr).toContain(`Looked in ${path.join(runner.temp, "choir")}`);
+    expect(stderr).toContain(`Looked in ${path.join(runner.runtime, "choir")}`);
     expect(stderr).toContain("node main.js");
   });
 
@@ -84,7 +84,7 @@ describe("choir status", () => {
     await using runner = startRunner("hello.mjs", { instances: 1 });
     await runner.ready(1);
     runner.child.kill("SIGSTOP");
-    const { code, stderr } = await runChoir(["status"], runner.temp);
+    const { code, stderr } = await runChoir(["status"], runner.runtime);
     runner.child.kill("SIGCONT");
     expect(code).toBe(69);
     expect(stderr).toContain(`What listens at ${socketOf(runner, "hello")} does not answer`);
@@ -95,13 +95,13 @@ describe("choir restart", () => {
   it("waits for the new generation, showing each step", async () => {
     await using runner = startRunner("hello.mjs", { instances: 2, args: FAST });
     await runner.ready(2);
-    const { code, stdout, stderr } = await runChoir(["restart"], runner.temp);
+    const { code, stdout, stderr } = await runChoir(["restart"], runner.runtime);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const lines = stdout.trim().split("\n");
     expect(lines[0]).toBe("Rolling restart on choir restart: starting generation 1");
     expect(lines.filter((line) => /^Instance [01] listening at/.test(line))).toHaveLength(2);
     expect(lines.at(-1)).toMatch(/^Rolling restart done after .*: all instances are of generation 1$/);
-    const json = await runChoir(["restart", "--json"], runner.temp);
+    const json = await runChoir(["restart", "--json"], runner.runtime);
     expect(JSON.parse(json.stdout)).toMatchObject({ outcome: "done", generation: 2 });
   });
 
@@ -109,11 +109,11 @@ describe("choir restart", () => {
     await using runner = startRunner("breaks-when-told.mjs", { instances: 2, args: FAST });
     const url = await runner.ready(2);
     writeFileSync(path.join(runner.temp, "broken"), "");
-    const { code, stderr } = await runChoir(["restart", "breaks"], runner.temp);
+    const { code, stderr } = await runChoir(["restart", "breaks"], runner.runtime);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^choir: Rolling restart taken back after .*migration missing/);
     expect(stderr).toContain(String.raw`  the database has\x1b[2J no table users`);
-    const json = await runChoir(["restart", "--json"], runner.temp);
+    const json = await runChoir(["restart", "--json"], runner.runtime);
     expect(json.code).toBe(1);
     expect(JSON.parse(json.stdout)).toMatchObject({ outcome: "failed", error: expect.stringContaining("migration") });
     expect((await ask(url)).body).toBe("served");
@@ -123,7 +123,7 @@ describe("choir restart", () => {
   it("exits 1 when the app is stopped meanwhile", async () => {
     await using runner = startRunner("hello.mjs", { instances: 1, args: ["--canary-time", "1m"] });
     await runner.ready(1);
-    const restarted = runChoir(["restart", "--json"], runner.temp);
+    const restarted = runChoir(["restart", "--json"], runner.runtime);
     await runner.event("restart-started");
     expect(await runner.stop()).toEqual({ code: 0, signal: null });
     const { code, stdout } = await restarted;
@@ -136,16 +136,16 @@ describe("choir scale", () => {
   it("changes the number of instances, up and down", async () => {
     await using runner = startRunner("hello.mjs", { instances: 1 });
     await runner.ready(1);
-    expect(await runChoir(["scale", "3"], runner.temp)).toMatchObject({
+    expect(await runChoir(["scale", "3"], runner.runtime)).toMatchObject({
       code: 0,
       stdout: "Scaling from 1 to 3 instances on choir scale\n",
     });
     await runner.ready(3);
     expect(await statusOf(runner)).toMatchObject({ instances: 3, ready: 3 });
-    const json = await runChoir(["scale", "1", "hello", "--json"], runner.temp);
+    const json = await runChoir(["scale", "1", "hello", "--json"], runner.runtime);
     expect(JSON.parse(json.stdout)).toEqual({ instances: 1 });
     await runner.eventCount("instance-exited", 2);
-    expect((await runChoir(["scale", "1"], runner.temp)).stdout).toContain("nothing was changed");
+    expect((await runChoir(["scale", "1"], runner.runtime)).stdout).toContain("nothing was changed");
   });
 });
 
@@ -153,7 +153,7 @@ describe("choir stop", () => {
   it("returns when the app is gone, and its address and socket with it", async () => {
     await using runner = startRunner("hello.mjs", { instances: 2 });
     await runner.ready(2);
-    const { code, stdout } = await runChoir(["stop"], runner.temp);
+    const { code, stdout } = await runChoir(["stop"], runner.runtime);
     expect(isAlive(runner.pid)).toBe(false);
     expect(runner.survivors()).toEqual([]);
     expect(existsSync(socketOf(runner, "hello"))).toBe(false);
@@ -168,7 +168,7 @@ describe("choir stop", () => {
     const slow = ask(`${url}/slow/60000`).catch((error: Error) => error.message);
     // Another request is answered by the same instance after the slow one has begun.
     await ask(url);
-    const { code, stdout } = await runChoir(["stop"], runner.temp);
+    const { code, stdout } = await runChoir(["stop"], runner.runtime);
     expect(code).toBe(1);
     expect(stdout).toContain("Stopped with exit code 1");
     expect(await slow).toMatch(/hang up|ECONNRESET/);
@@ -179,7 +179,9 @@ describe("choir stop", () => {
     const url = await runner.ready(1);
     const slow = ask(`${url}/slow/1000`);
     await ask(url);
-    expect((await runChoir(["stop", "--no-wait"], runner.temp)).stdout).toBe(`hello (pid ${runner.pid}) is stopping\n`);
+    expect((await runChoir(["stop", "--no-wait"], runner.runtime)).stdout).toBe(
+      `hello (pid ${runner.pid}) is stopping\n`,
+    );
     expect((await slow).body).toBe("slow");
     expect(await runner.exit()).toEqual({ code: 0, signal: null });
   });
@@ -223,14 +225,14 @@ describe("the supervisor's side", () => {
     const url = await first.ready(1);
     expect(statSync(socketOf(first, "hello")).mode & 0o777).toBe(0o600);
     const args = ["--bind-retry", "0s"];
-    await using second = startRunner("hello.mjs", { args, env: { XDG_RUNTIME_DIR: first.temp } });
+    await using second = startRunner("hello.mjs", { args, env: { XDG_RUNTIME_DIR: first.runtime } });
     expect(await second.exit()).toEqual({ code: 69, signal: null });
     expect(second.stderr).toContain(`An app named "hello" is running already, with pid ${first.pid}`);
     expect(second.stderr).toContain("--control");
     expect((await ask(url)).body).toBe("hello");
     await using third = startRunner("hello.mjs", {
       args: ["--control", "own.sock"],
-      env: { XDG_RUNTIME_DIR: first.temp },
+      env: { XDG_RUNTIME_DIR: first.runtime },
     });
     await third.ready(1);
     expect((await statusOf(first)).pid).toBe(first.pid);
@@ -242,7 +244,7 @@ describe("the supervisor's side", () => {
     first.child.kill("SIGKILL");
     await first.exited;
     expect(existsSync(socketOf(first, "hello"))).toBe(true);
-    await using second = startRunner("hello.mjs", { instances: 1, env: { XDG_RUNTIME_DIR: first.temp } });
+    await using second = startRunner("hello.mjs", { instances: 1, env: { XDG_RUNTIME_DIR: first.runtime } });
     await second.ready(1);
     expect((await statusOf(first)).pid).toBe(second.pid);
   });
@@ -268,7 +270,7 @@ describe("the supervisor's side", () => {
   it("has no socket with --control off", async () => {
     await using runner = startRunner("hello.mjs", { instances: 1, args: ["--control", "off"] });
     await runner.ready(1);
-    expect(existsSync(path.join(runner.temp, "choir"))).toBe(false);
+    expect(existsSync(path.join(runner.runtime, "choir"))).toBe(false);
     await until(() => runner.events("starting").length === 1, "the first event");
     expect(runner.events("starting")[0]).not.toHaveProperty("control");
   });
