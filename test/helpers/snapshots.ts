@@ -27,6 +27,7 @@ export const SNAPSHOT: Snapshot = {
             inFlight: 3,
             connections: 7,
             rss: 58_400_000,
+            heapFill: 0.1,
             heapUsed: 1,
             heapLimit: 2,
             heapFill: 0.1,

@@ -71,7 +71,7 @@ export class Running implements AsyncDisposable {
     }));
   }
 
-  /** Where the `choir` command finds it: its XDG_RUNTIME_DIR, unless the test chose another. */
+  /** Where the program looks for control sockets, unless the test says otherwise. */
   get runtime(): string {
     return runtimeFolder(this.temp);
   }
