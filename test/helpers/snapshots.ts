@@ -30,7 +30,6 @@ export const SNAPSHOT: Snapshot = {
             heapFill: 0.1,
             heapUsed: 1,
             heapLimit: 2,
-            heapFill: 0.1,
             cpu: 0.5,
             loopDelayMean: 0.4,
             loopDelayMax: 12.4,

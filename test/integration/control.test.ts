@@ -132,6 +132,23 @@ describe("choir restart", () => {
   });
 });
 
+describe("a supervisor that is killed while a command waits", () => {
+  it.each([["restart"], ["stop"]])("ends choir %s with 69", async (command) => {
+    const args = ["--canary-time", "1m"];
+    await using runner = startRunner("hello.mjs", { instances: 1, args });
+    const url = await runner.ready(1);
+    const slow = ask(`${url}/slow/2000`);
+    await ask(url);
+    const ended = runChoir([command], runner.runtime);
+    await runner.event(command === "stop" ? "stopping" : "restart-started");
+    runner.child.kill("SIGKILL");
+    const { code, stderr } = await ended;
+    expect(code).toBe(69);
+    expect(stderr).toContain(`No answer at "${socketOf(runner, "hello")}"`);
+    await slow;
+  });
+});
+
 describe("choir scale", () => {
   it("changes the number of instances, up and down", async () => {
     await using runner = startRunner("hello.mjs", { instances: 1 });
