@@ -31,7 +31,7 @@ export interface CallOptions {
   readonly timeout: number;
 }
 
-const STATUS_TIMEOUT_MS = 2000;
+const STATUS_TIMEOUT_MS = 5000;
 
 /** Asks who is at a control socket's path. */
 export async function askForStatus(file: string, timeout = STATUS_TIMEOUT_MS): Promise<StatusAnswer> {

@@ -93,7 +93,7 @@ describe("the readiness path", () => {
   });
 
   it("that never answers well ends the start at --start-timeout", async () => {
-    await using runner = startRunner("hello.mjs", { args: ["--readiness-path", "/nowhere", "--start-timeout", "1s"] });
+    await using runner = startRunner("hello.mjs", { args: ["--readiness-path", "/nowhere", "--start-timeout", "4s"] });
     expect(await runner.exit()).toEqual({ code: 69, signal: null });
     expect(runner.lines.find((line) => line.msg === "Not ready yet")).toMatchObject({ answer: "status 404" });
     expect(runner.stderr).toContain("--readiness-path");

@@ -19,11 +19,12 @@ function renderText(record: TextRecord): string {
 
 /**
  * Puts our fields behind those of the line's own text, which stays as it was: numbers that JavaScript cannot hold survive, and
- * since readers take the last of two equal names, a line cannot say that it is another instance's.
+ * since readers take the last of two equal names, a line cannot say that it is another instance's; nor that it is an event of the
+ * supervisor's, which has no `stream`.
  */
 function renderJson(record: JsonRecord): string {
   const open = record.json.slice(0, record.json.lastIndexOf("}"));
-  let ours = tail(record);
+  let ours = `,"stream":"${record.stream}"${tail(record)}`;
   if (!Object.hasOwn(record.fields, "time")) ours = `,"time":${record.time}${ours}`;
   if (!Object.hasOwn(record.fields, "level")) ours = `,"level":${record.level}${ours}`;
   return isEmpty(record.fields) ? open + ours.slice(1) : open + ours;

@@ -4,6 +4,8 @@ import { formatJson } from "../../../../src/logs/format/json.ts";
 import { ofEvent, ofLine } from "../make-records.ts";
 
 const OURS = '"name":"example","instance":0,"generation":1}';
+/** What a line that is JSON itself ends with. */
+const OURS_IN_JSON = `"stream":"stdout",${OURS}`;
 
 describe("formatJson", () => {
   it("makes a pino line of text, our fields last", () => {
@@ -13,12 +15,15 @@ describe("formatJson", () => {
   });
 
   it.each([
-    ["{}", `{"level":30,"time":1000,${OURS}`],
-    [" { } ", ` { "level":30,"time":1000,${OURS}`],
-    ['{"level":50,"time":5,"msg":"x"}  ', `{"level":50,"time":5,"msg":"x",${OURS}`],
-    ['{"level":"warn","n":12345678901234567890}', `{"level":"warn","n":12345678901234567890,"time":1000,${OURS}`],
-    ['{"time":null}', `{"time":null,"level":30,${OURS}`],
-    ['{"msg":"}"}', `{"msg":"}","level":30,"time":1000,${OURS}`],
+    ["{}", `{"level":30,"time":1000,${OURS_IN_JSON}`],
+    [" { } ", ` { "level":30,"time":1000,${OURS_IN_JSON}`],
+    ['{"level":50,"time":5,"msg":"x"}  ', `{"level":50,"time":5,"msg":"x",${OURS_IN_JSON}`],
+    [
+      '{"level":"warn","n":12345678901234567890}',
+      `{"level":"warn","n":12345678901234567890,"time":1000,${OURS_IN_JSON}`,
+    ],
+    ['{"time":null}', `{"time":null,"level":30,${OURS_IN_JSON}`],
+    ['{"msg":"}"}', `{"msg":"}","level":30,"time":1000,${OURS_IN_JSON}`],
   ])("keeps the text of %s and puts our fields last", (text, expected) => {
     expect(formatJson(ofLine(text))).toBe(`${expected}\n`);
   });
@@ -29,9 +34,11 @@ describe("formatJson", () => {
     '{"instance":9,"instance":8,"__proto__":{"instance":7}}',
     '{"msg":"x\\"}","instance":9}',
     '{"a":{"instance":9}}',
+    '{"event":"stopped","code":0,"stream":null}',
   ])("cannot be deceived by %s", (text) => {
     const parsed: unknown = JSON.parse(formatJson(ofLine(text)));
-    expect(parsed).toMatchObject({ name: "example", instance: 0, generation: 1 });
+    expect(parsed).toMatchObject({ stream: "stdout", name: "example", instance: 0, generation: 1 });
+    expect(JSON.parse(formatJson(ofEvent({ event: "stopped", code: 0 })))).not.toHaveProperty("stream");
   });
 
   it("stays one line with the same value for every object and every text", () => {
@@ -52,7 +59,7 @@ describe("formatJson", () => {
         if (record.kind === "text") expect(parsed["msg"]).toBe(record.text);
         if (record.kind !== "json") return;
         for (const [key, value] of Object.entries(record.fields)) {
-          if (!["name", "instance", "generation"].includes(key)) expect(parsed[key]).toEqual(value);
+          if (!["stream", "name", "instance", "generation"].includes(key)) expect(parsed[key]).toEqual(value);
         }
       }),
       { numRuns: 50 },
@@ -60,7 +67,9 @@ describe("formatJson", () => {
   });
 
   it("does not let a raw CR begin another line", () => {
-    expect(formatJson(ofLine('{"a":\r{"level":60}\r}'))).toBe(`{"a": {"level":60} ,"level":30,"time":1000,${OURS}\n`);
+    expect(formatJson(ofLine('{"a":\r{"level":60}\r}'))).toBe(
+      `{"a": {"level":60} ,"level":30,"time":1000,${OURS_IN_JSON}\n`,
+    );
   });
 
   it("says that a line was cut or not finished", () => {
