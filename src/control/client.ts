@@ -125,7 +125,6 @@ async function readWhole(response: IncomingMessage): Promise<Read> {
 async function readLines(response: IncomingMessage, { onEvent }: CallOptions): Promise<Read> {
   let read: Read = {};
   let unfinished = "";
-  // By hand: node:readline does not tell an answer that was cut off from one that ended.
   for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
     const lines = (unfinished + chunk).split("\n");
     unfinished = lines.pop() ?? "";
