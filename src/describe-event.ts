@@ -207,8 +207,7 @@ const LIMITS: Readonly<Record<RecycleReason, (event: Limited) => string>> = {
   "max-age": ({ value, limit }) =>
     `has been ready for ${describeDuration(value)} (--max-age, here ${describeDuration(limit)})`,
   "max-memory": ({ value, limit }) => `uses ${describeBytes(value)} of memory (--max-memory ${describeBytes(limit)})`,
-  heap: ({ value, limit }) =>
-    `uses ${describeBytes(value)} of JavaScript heap, of ${describeBytes(limit)} at which V8 ends it (--max-old-space-size)`,
+  heap: ({ value }) => `has filled ${Math.round(100 * value)} % of its JavaScript heap (--max-old-space-size)`,
 };
 
 function describeBytes(bytes: number): string {
@@ -235,7 +234,7 @@ function sequel({ reason, respawnMs }: Event<"instance-exited">): string {
   if (respawnMs !== null)
     return respawnMs === 0 ? "; respawning at once" : `; respawning in ${describeDuration(respawnMs)}`;
   // Those that were replaced before they drained are not followed by another one.
-  return ["asked", "killed", "left", "uncaught"].includes(reason) ? "" : "; not respawned";
+  return isRecycled(reason) || ["asked", "killed", "left", "uncaught"].includes(reason) ? "" : "; not respawned";
 }
 
 function describeKill(event: Event<"instance-killed">): Description {

@@ -83,7 +83,7 @@ export type ChoirEvent =
       readonly event: "instance-leaving";
       readonly reason: "left" | "uncaught" | "broken-pipe" | RecycleReason;
     } & OfInstance)
-  /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds or requests. */
+  /** It reached a limit; "instance-leaving" follows. Bytes, milliseconds, requests, or a share of the heap. */
   | ({
       readonly event: "instance-recycled";
       readonly reason: RecycleReason;

@@ -90,6 +90,8 @@ export interface Statistics {
   readonly rss: number;
   readonly heapUsed: number;
   readonly heapLimit: number;
+  /** How full the old generation of the heap is, 0 to 1: V8 ends the process at 1. */
+  readonly heapFill: number;
   /** CPU time since the last heartbeat, as a share of one core. */
   readonly cpu: number;
   /** Delay of the event loop since the last heartbeat, milliseconds; what is shorter than 50 ms is sampled. */
@@ -113,6 +115,7 @@ const FIGURES: readonly (keyof Statistics)[] = [
   "rss",
   "heapUsed",
   "heapLimit",
+  "heapFill",
   "cpu",
   "loopDelayMean",
   "loopDelayMax",

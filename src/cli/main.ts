@@ -18,7 +18,7 @@ import { print, reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order of help. */
-export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
+const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
 
 /** Runs a command line, without node and the file; resolved with the exit code. */
 export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {

@@ -74,7 +74,7 @@ function lastExitOf({ lastExit }: SlotSnapshot, now: number): string {
 }
 
 /** Renders bytes for a person: `58 MB`, `1.2 GB`; powers of 1000, as --max-memory takes them. */
-export function describeBytes(bytes: number): string {
+function describeBytes(bytes: number): string {
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 

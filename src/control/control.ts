@@ -31,7 +31,7 @@ export interface ControlSetup {
 }
 
 /** What --control says to go without. */
-export const CONTROL_OFF = "off";
+const CONTROL_OFF = "off";
 
 const RETRY_EVERY_MS = 100;
 

@@ -7,7 +7,7 @@ import { duplexPair } from "node:stream";
 import tls from "node:tls";
 
 /** Sends `GET path` to the server and resolves with the status of its answer. */
-export function askPrivately(server: Server, path: string): Promise<number> {
+function askPrivately(server: Server, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const [ours, theirs] = duplexPair();
     const isTls = server instanceof tls.Server;

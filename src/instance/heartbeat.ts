@@ -7,6 +7,7 @@ import { getHeapStatistics } from "node:v8";
 import type { Clock } from "../clock.ts";
 import type { Connections } from "../http/connections.ts";
 import { OPEN_REQUESTS_SYMBOL, type OpenRequest, type Statistics } from "../protocol.ts";
+import { heapGauge } from "./heap.ts";
 
 /** What one heartbeat says. */
 export interface Heartbeat {
@@ -62,6 +63,7 @@ class Meter {
   readonly #clock: Clock;
   readonly #intervalMs: number;
   readonly #delay: IntervalHistogram;
+  readonly #heapFill = heapGauge();
   #at: number;
   #cpu = process.cpuUsage();
   #loop = performance.eventLoopUtilization();
@@ -84,6 +86,7 @@ class Meter {
       rss: process.memoryUsage.rss(),
       heapUsed,
       heapLimit,
+      heapFill: rounded(this.#heapFill()),
       cpu: rounded((cpu.user + cpu.system) / 1000 / elapsed),
       ...this.#delays(elapsed),
       utilization: rounded(performance.eventLoopUtilization(loop, this.#loop).utilization),

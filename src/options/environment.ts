@@ -155,3 +155,14 @@ function isFile(flag: string | undefined, url: string): boolean {
 export function isDebugging(): boolean {
   return debuglog("choir").enabled;
 }
+
+/** The value of one of Node's own flags, from its command line or NODE_OPTIONS, with dashes or underscores as V8 allows. */
+export function nodeFlag(name: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const words = [...(environment["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
+  for (let at = words.length - 1; at >= 0; at -= 1) {
+    const [flag = "", value] = (words[at] ?? "").split("=");
+    // Whatever comes last holds; the command line comes after NODE_OPTIONS.
+    if (flag.replaceAll("_", "-") === `--${name}`) return value ?? words[at + 1];
+  }
+  return undefined;
+}

@@ -26,7 +26,7 @@ export interface Patient {
 }
 
 /** How long the examination may take, in milliseconds: about 100 are usual, and until then nothing replaces the instance. */
-export const EXAMINATION_MS = 2000;
+const EXAMINATION_MS = 2000;
 /** As many frames as Node's own stacks have at most by `--stack-trace-limit` of a careful person. */
 const MOST_FRAMES = 50;
 

@@ -11,7 +11,7 @@ import { INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
 import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
-import { Instance, type InstanceLimits, type InstanceObserver } from "./instance.ts";
+import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
 import { countOomKills } from "./memory.ts";
 import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
@@ -85,17 +85,8 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
         environment: instanceEnvironment(birthOf(setup, place, uid)),
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
-      const { pid, stdout, stderr } = child;
-      const log = setup.logs.attach({ instance: place.slot, generation: place.generation, pid, stdout, stderr });
-      const spec = { slot: place.slot, generation: place.generation, uid };
-      const { limits, clock } = setup;
-      const exited = explainedExit(child.exited, { log, countOomKills, clock });
-      const lastWords = (): string[] => log.lastWords();
-      const instance = new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords });
-      patients.set(instance, {
-        kill: (signal) => child.kill(signal),
-        intercept: (interceptor) => log.intercept(interceptor),
-      });
+      const { instance, patient } = adopt(setup, child, { spec: { ...place, uid }, observer });
+      patients.set(instance, patient);
       connectMessages(setup, instance, child);
       return instance;
     },
@@ -106,6 +97,22 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
     },
     prepare: (generation) => locations.prepare(generation),
     isThere: (generation) => locations.isThere(generation),
+  };
+}
+
+/** Makes an instance of a process, with its lines read from the first one on. */
+function adopt(
+  { logs, limits, clock }: LauncherSetup,
+  child: Child,
+  { spec, observer }: { spec: InstanceSpec; observer: InstanceObserver },
+): { instance: Instance; patient: Patient } {
+  const { pid, stdout, stderr } = child;
+  const log = logs.attach({ instance: spec.slot, generation: spec.generation, pid, stdout, stderr });
+  const exited = explainedExit(child.exited, { log, countOomKills, clock });
+  const lastWords = (): string[] => log.lastWords();
+  return {
+    instance: new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords }),
+    patient: { kill: (signal) => child.kill(signal), intercept: (interceptor) => log.intercept(interceptor) },
   };
 }
 

@@ -57,11 +57,11 @@ export interface Recycling {
 export const NO_RECYCLING: RecyclingMemory = { records: new Map(), memoryHeldUntil: 0 };
 
 /** Heartbeats in a row that have to show too much memory: one may come right before a collection of garbage. */
-export const SAMPLES = 3;
+const SAMPLES = 3;
 /** An app that reaches its memory limit sooner than this after each start would do nothing but be replaced. */
 export const EARLY_MS = 60_000;
-/** V8 spends its time on collecting garbage from about here on, and ends the process at 1. */
-const HEAP_SHARE = 0.9;
+/** From 0.8 on V8 ends a process whose collections of garbage free too little, and at 1 any. */
+const HEAP_FILL = 0.85;
 const SPREAD = 0.1;
 
 /** One round: remembers what the heartbeats said, and names the instance to replace, if it is anyone's turn. */
@@ -98,7 +98,7 @@ function remember(
   };
   if (statistics === null || heardAt === record.heardAt) return record;
   const isOver = limits.memory !== undefined && statistics.rss > limits.memory;
-  const isFull = statistics.heapUsed > HEAP_SHARE * statistics.heapLimit;
+  const isFull = statistics.heapFill > HEAP_FILL;
   return {
     spread: record.spread,
     heardAt,
@@ -117,14 +117,7 @@ function reasonsOf(
   const check = (reason: RecycleReason, value: number, limit: number): void => {
     if (value >= limit) reached.push({ uid, reason, value, limit, early: isOfMemory(reason) && readyFor < EARLY_MS });
   };
-  if (record.overHeap >= SAMPLES)
-    reached.push({
-      uid,
-      reason: "heap",
-      value: statistics.heapUsed,
-      limit: statistics.heapLimit,
-      early: readyFor < EARLY_MS,
-    });
+  if (record.overHeap >= SAMPLES) check("heap", statistics.heapFill, HEAP_FILL);
   if (record.overMemory >= SAMPLES && limits.memory !== undefined) check("max-memory", statistics.rss, limits.memory);
   if (limits.requests !== undefined)
     check("max-requests", statistics.requests, Math.ceil(limits.requests * record.spread));

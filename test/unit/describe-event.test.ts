@@ -92,6 +92,66 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Instance 1 (pid 124) got a SIGTERM of its own: it drains as soon as its replacement is ready",
   ],
   [
+    exited("unresponsive", { ...SIGKILL, respawnMs: 0 }),
+    "error",
+    "Instance 1 (pid 124) was killed, since it was unresponsive, after 3.2 s; respawning at once",
+  ],
+  [
+    exited("out-of-memory", { code: null, signal: "SIGABRT", respawnMs: 0, note: "its JavaScript heap was full" }),
+    "error",
+    "Instance 1 (pid 124) ran out of memory: its JavaScript heap was full, after 3.2 s; respawning at once",
+  ],
+  [
+    exited("crashed", { ...SIGKILL, note: "perhaps out of memory" }),
+    "error",
+    "Instance 1 (pid 124) was killed by SIGKILL that nobody here sent (perhaps out of memory), after 3.2 s; not respawned",
+  ],
+  [
+    exited("max-requests", { code: 0 }),
+    "info",
+    "Instance 1 (pid 124) drained and ended, as planned (reached --max-requests), after 3.2 s",
+  ],
+  [
+    exited("heap", SIGKILL),
+    "warn",
+    "Instance 1 (pid 124) ended as planned (little JavaScript heap left), but with killed by SIGKILL, after 3.2 s",
+  ],
+  [
+    { event: "instance-leaving", ...WHO, reason: "max-age" },
+    "debug",
+    "Instance 1 (pid 124) has reached --max-age: it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-requests", value: 10_012, limit: 9876, early: false },
+    "info",
+    "Instance 1 (pid 124) has answered 10,012 requests (--max-requests, here 9,876): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-age", value: 7_500_000, limit: 7_200_000, early: false },
+    "info",
+    "Instance 1 (pid 124) has been ready for 2 h 5 min (--max-age, here 2 h): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "max-memory", value: 5.12e8, limit: 5e8, early: true },
+    "warn",
+    "Instance 1 (pid 124) uses 512 MB of memory (--max-memory 500 MB): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-recycled", ...WHO, reason: "heap", value: 0.934, limit: 0.9, early: false },
+    "info",
+    "Instance 1 (pid 124) has filled 93 % of its JavaScript heap (--max-old-space-size): it drains as soon as its replacement is ready",
+  ],
+  [
+    { event: "instance-unresponsive", ...WHO, silentMs: 30_200, state: "running", stack: [], openRequests: [] },
+    "error",
+    "Instance 1 (pid 124) has not been heard of for 30.2 s, its event loop is blocked: it is killed",
+  ],
+  [
+    { event: "instance-unresponsive", ...WHO, silentMs: 30_200, state: "stopped", stack: [], openRequests: [] },
+    "error",
+    "Instance 1 (pid 124) has not been heard of for 30.2 s, its process is stopped: it is killed",
+  ],
+  [
     { event: "instance-killed", ...WHO, why: "still open at --shutdown-timeout", openRequests: [] },
     "error",
     "Instance 1 (pid 124) killed: still open at --shutdown-timeout",
@@ -146,6 +206,23 @@ describe("describeEvent", () => {
     const lines = killed.detail?.split("\n") ?? [];
     expect(lines).toHaveLength(21);
     expect([lines[0], lines[20]]).toEqual(["GET /slow open for 31 s", "and 3 more"]);
+  });
+
+  it("shows what blocks an instance, or says why that is not known", () => {
+    const unresponsive = { event: "instance-unresponsive", ...WHO, silentMs: 30_000, state: "running" } as const;
+    const openRequests = [{ method: "GET", path: "/spin", ageMs: 31_000 }];
+    expect(describeEvent({ ...unresponsive, stack: ["at spin (/app.js:3:1)"], openRequests }).detail).toBe(
+      "Blocked\n    at spin (/app.js:3:1)\nOpen requests:\n    GET /spin open for 31 s",
+    );
+    expect(describeEvent({ ...unresponsive, stack: [], missing: "it sleeps", openRequests: [] }).detail).toBe(
+      "No stack: it sleeps",
+    );
+  });
+
+  it("gives advice on a memory limit that is hardly more than what the app needs", () => {
+    const recycled = { event: "instance-recycled", ...WHO, reason: "max-memory", value: 2, limit: 1 } as const;
+    expect(describeEvent({ ...recycled, early: true }).detail).toContain("raise the limit");
+    expect(describeEvent({ ...recycled, early: false }).detail).toBeUndefined();
   });
 
   it("shows the stack of what failed", () => {

@@ -142,7 +142,7 @@ describe("Supervisor", () => {
   it("is not ended by control messages that an app made up", async () => {
     const forge = (message: unknown): void => last().say(message as ToSupervisor);
     for (const error of [null, 7, {}, { message: {} }, { name: "E", message: "m", text: 5 }, { name: 1 }]) {
-      forge({ choir: "start-failed", error, final: "yes" });
+      forge({ choir: "start-failed", error });
     }
     forge({ choir: "no such message" });
     await last().end(3);
