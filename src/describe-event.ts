@@ -50,6 +50,20 @@ const DESCRIBERS: Describers = {
     level: "error",
     message: `${subject(event)} wrote something to its pub/sub pipe that is no frame, and is replaced: ${event.error}`,
   }),
+  "certificate-loaded": ({ file, names, validTo }) => ({
+    level: "info",
+    message: `Certificate of ${names} loaded from ${file}, valid until ${dateOf(validTo)}`,
+  }),
+  "certificate-refused": ({ file, error }) => ({
+    level: "error",
+    message: `The changed certificate is refused and the one before stays in use: ${error}`,
+    detail: `Correct ${file} or its key: they are looked at every few seconds`,
+  }),
+  "certificate-expiring": describeExpiry,
+  "http1-only": ({ app }) => ({
+    level: "warn",
+    message: `${app} cannot speak HTTP/2: clients are offered HTTP/1.1 over TLS only`,
+  }),
   "log-lines-lost": ({ sink, lines }) => ({
     level: "warn",
     message: `${count(lines, "log record")} not written to the ${sink}: its reader was too slow or its disk full`,
@@ -254,6 +268,19 @@ function listRequests(openRequests: readonly OpenRequest[], indent = ""): string
     .map(({ method, path, ageMs }) => `${indent}${method} ${path} open for ${describeDuration(ageMs)}`);
   if (openRequests.length > listed.length) listed.push(`${indent}and ${openRequests.length - listed.length} more`);
   return listed;
+}
+
+function describeExpiry({ file, state, validFrom, validTo }: Event<"certificate-expiring">): Description {
+  if (state === "expiring") {
+    return { level: "warn", message: `The certificate in ${file} expires on ${dateOf(validTo)}: renew it` };
+  }
+  const since = state === "expired" ? `expired on ${dateOf(validTo)}` : `is not valid before ${dateOf(validFrom)}`;
+  return { level: "error", message: `The certificate in ${file} ${since}: clients refuse it` };
+}
+
+/** The minute is enough for a person. */
+function dateOf(iso: string): string {
+  return `${iso.slice(0, 16).replace("T", " ")} UTC`;
 }
 
 function subject({ instance, pid }: { readonly instance: number; readonly pid: number }): string {

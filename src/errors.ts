@@ -57,6 +57,13 @@ export const ERRORS = {
     about: "responseHeaders or removeResponseHeaders holds a name or value that HTTP does not allow.",
     remedy: "Names are tokens (RFC 9110 section 5.1), values have no line breaks or control characters.",
   },
+  ERR_CHOIR_CERTIFICATE: {
+    exit: EXIT.config,
+    about:
+      "The certificate, its key or the file of a password cannot be used: missing, unreadable, damaged, encrypted with another password, or the key of another certificate.",
+    remedy:
+      "The message names the file and what is wrong with it. While the service runs, the certificate before it stays in use.",
+  },
   ERR_CHOIR_ADDRESS: {
     exit: EXIT.config,
     about:

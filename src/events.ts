@@ -111,6 +111,27 @@ export type ChoirEvent =
     } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
+  /** The certificate that instances serve with from now on; dates are ISO 8601. */
+  | {
+      readonly event: "certificate-loaded";
+      readonly file: string;
+      /** The names it is for, else its subject. */
+      readonly names: string;
+      readonly serial: string;
+      readonly validTo: string;
+    }
+  /** Files have changed, and what is in them cannot be used: the certificate before stays. */
+  | { readonly event: "certificate-refused"; readonly file: string; readonly error: string }
+  /** It is not valid now, or not for long. */
+  | {
+      readonly event: "certificate-expiring";
+      readonly file: string;
+      readonly validFrom: string;
+      readonly validTo: string;
+      readonly state: "not-yet-valid" | "expiring" | "expired";
+    }
+  /** The app cannot speak HTTP/2, though --http2 was given. */
+  | { readonly event: "http1-only"; readonly app: string }
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   | { readonly event: "all-crashed" }

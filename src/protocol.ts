@@ -62,7 +62,20 @@ export interface SentError {
 export type DrainReason = "stop" | "replaced";
 
 /** Control messages from the supervisor to an instance. `choir` tells them from the app's own IPC messages. */
-export type ToInstance = { readonly choir: "drain"; readonly reason: DrainReason };
+export type ToInstance =
+  | { readonly choir: "drain"; readonly reason: DrainReason }
+  /** Before it needs it, and again whenever it changes. */
+  | { readonly choir: "tls"; readonly material: TlsMaterial };
+
+/** What an instance serves TLS with. By IPC only: never in an argument, an environment, a file or a log. */
+export interface TlsMaterial {
+  readonly identity:
+    | { readonly form: "pem"; readonly certificate: string; readonly key: string }
+    /** Base64. The passphrase goes along, since nothing public of Node's opens PKCS#12 but a TLS context. */
+    | { readonly form: "pkcs12"; readonly pfx: string; readonly passphrase: string | undefined };
+  /** 48 bytes in base64, the same in all instances: a session that one of them began is resumed by any. */
+  readonly ticketKeys: string;
+}
 
 /** Control messages from an instance to its supervisor. */
 export type ToSupervisor =
@@ -70,6 +83,8 @@ export type ToSupervisor =
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */
   | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
+  /** Its app cannot speak HTTP/2, and --http2 was given: clients are offered HTTP/1.1. Sent before it is ready. */
+  | { readonly choir: "http1-only"; readonly app: string }
   /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
   | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */

@@ -10,7 +10,9 @@ import type { OwnServices } from "./instance/services.ts";
 import { ShutdownHooks } from "./instance/shutdown-hooks.ts";
 import type { ConfigureServer } from "./instance/app.ts";
 import { ChoirError } from "./errors.ts";
+import { trackConnections } from "./http/connections.ts";
 import { compileHeaderPolicy, DEFAULT_APP_HEADERS } from "./http/headers.ts";
+import { PLAIN_SETTINGS } from "./http/server.ts";
 import { createLocalPubSub } from "./messaging/local.ts";
 import type { InstanceInfo } from "./protocol.ts";
 import { hookList, type RunnerExtras } from "./runner-options.ts";
@@ -155,12 +157,17 @@ class InProcessInstance implements TestInstance {
 
   async serve(configureServer: ConfigureServer, options: TestAppOptions = {}): Promise<string> {
     this.#addShutdownHooks(options);
-    const prepared = await prepareApp(this.services, { configureServer, extras: options });
+    const prepared = await prepareApp(this.services, {
+      configureServer,
+      extras: options,
+      settings: PLAIN_SETTINGS,
+    });
     const { server } = prepared;
+    const connections = trackConnections(server);
     this.#ends.push(async () => {
       server.close();
       // A client's keep-alive connection would hold the test until its timeout.
-      server.closeAllConnections();
+      connections.destroyAll();
       await prepared.close();
     });
     for (const hook of hookList(options.hooks?.startup)) await hook();

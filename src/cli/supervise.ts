@@ -11,10 +11,11 @@ import { createFormatter, wantsColors } from "../logs/format/formatter.ts";
 import { LogRouter } from "../logs/router.ts";
 import { ConsoleSink } from "../logs/sinks/console.ts";
 import type { Sink } from "../logs/sinks/sink.ts";
-import { processEnvironment, programArguments } from "../options/environment.ts";
+import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
+import { tlsSources } from "../options/tls-sources.ts";
 import { EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
@@ -52,7 +53,9 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const { options } = resolution;
+  const { options, origins } = resolution;
+  const tls = tlsSources(options, { origins, environment: processEnvironment() });
+  forgetSecrets();
   const logs = openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
   const outcome = await runSupervisor({
@@ -60,6 +63,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     version: version(),
     program: programOf(resolution.rest),
     options,
+    tls,
     logs,
     strayErrors,
     hasTerminal: hasControllingTerminal(),

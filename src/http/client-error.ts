@@ -2,11 +2,13 @@
  * Answers what never becomes a request (malformed, too large, too slow) as Node itself does, with the policy's headers.
  * Runs in the instance; Node's own answer is a constant that no patch of ServerResponse reaches.
  */
-import { STATUS_CODES, type Server } from "node:http";
+import { STATUS_CODES } from "node:http";
+import type { Server } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { HeaderPolicy } from "./headers.ts";
 
-type ClientError = Error & { code?: string };
+export type ClientError = Error & { code?: string };
 
 /** Handles `'clientError'`. */
 export type ClientErrorHandler = (error: ClientError, socket: Duplex) => void;
@@ -31,12 +33,23 @@ export function answerClientErrors(server: Server, policy: HeaderPolicy): void {
 export function clientErrorHandler(policy: HeaderPolicy): ClientErrorHandler {
   const headers = headerLines(policy);
   return (error, socket) => {
-    if (socket.writable && !hasBegunToAnswer(socket)) {
+    if (socket.writable && !isInHandshake(socket) && !hasBegunToAnswer(socket)) {
       const status = statusFor(error.code);
       socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${headers}\r\n`, "latin1");
     }
     socket.destroy(error);
   };
+}
+
+/** Whether a client's HTTP is refused, and not only its connection lost. */
+export function isRefusal({ code }: ClientError): boolean {
+  return code !== undefined && /^(?:HPE_|ERR_HTTP_)/.test(code);
+}
+
+/** Whether it is about a TLS handshake, which is a client error to Node too: HTTP has no place there. */
+export function isInHandshake(socket: unknown): boolean {
+  // Null until the handshake is done, then the protocol's name or false.
+  return socket instanceof TLSSocket && socket.alpnProtocol === null;
 }
 
 /** The status that Node answers a parser's error or a timeout with. */

@@ -8,6 +8,7 @@ import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
+import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
 import { tapServer } from "./server-tap.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
@@ -60,6 +61,8 @@ export class Connections {
   #totalConnections = 0;
   #totalRequests = 0;
   #sweeping = false;
+  #totalRefused = 0;
+  #totalFailedHandshakes = 0;
   readonly #awaitingGone: (() => void)[] = [];
 
   constructor(server: Server, options: ConnectionsOptions) {
@@ -76,6 +79,7 @@ export class Connections {
       held: (response, dispatch) => this.#held(response, dispatch),
       stream: (stream, headers) => this.#stream(stream, headers),
       upgrade: (request) => this.#upgrade(request),
+      refused: (error, socket) => this.#refused(error, socket),
     });
   }
 
@@ -97,6 +101,15 @@ export class Connections {
 
   get totalRequests(): number {
     return this.#totalRequests;
+  }
+
+  /** Connections ended for what a client sent as HTTP, or did not send in time: malformed, too large, too slow. */
+  get totalRefused(): number {
+    return this.#totalRefused;
+  }
+
+  get totalFailedHandshakes(): number {
+    return this.#totalFailedHandshakes;
   }
 
   /** Connections past their TLS handshake. */
@@ -246,6 +259,11 @@ export class Connections {
     if (frames !== undefined) watchFrames(socket, frames);
     connection.upgrade = { method, url, startedAt: this.#clock.now(), frames };
     this.#watcher?.upgraded(connection);
+  }
+
+  #refused(error: ClientError, socket: unknown): void {
+    if (isInHandshake(socket)) this.#totalFailedHandshakes++;
+    else if (isRefusal(error)) this.#totalRefused++;
   }
 
   #forget(socket: Socket): void {

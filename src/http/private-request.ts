@@ -2,7 +2,8 @@
  * Asks an app something before it listens, over a connection that only exists inside the process. Runs in the instance, and in
  * tests.
  */
-import http, { type Server } from "node:http";
+import http from "node:http";
+import type { Server } from "node:net";
 import { duplexPair } from "node:stream";
 import tls from "node:tls";
 

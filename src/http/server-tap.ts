@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server, Socket } from "node:net";
+import type { ClientError } from "./client-error.ts";
 
 /** What is made of a server's events. */
 export interface ServerEvents {
@@ -18,6 +19,8 @@ export interface ServerEvents {
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
   /** A connection leaves HTTP/1 by `Upgrade` or CONNECT. */
   upgrade(request: IncomingMessage): void;
+  /** A client was refused before it had a request: what it sent is malformed, too large or too slow, or its handshake failed. */
+  refused(error: ClientError, socket: unknown): void;
 }
 
 /**
@@ -63,6 +66,9 @@ function before(events: ServerEvents, event: string | symbol, args: unknown[]): 
     case "upgrade":
     case "connect":
       events.upgrade(args[0] as IncomingMessage);
+      break;
+    case "clientError":
+      events.refused(args[0] as ClientError, args[1]);
       break;
     default:
   }

@@ -2,20 +2,22 @@
  * Applies a header policy to every HTTP/1 response of one server, whatever framework answers. Runs in the instance.
  *
  * `http.ServerResponse.prototype.writeHead` is the one place every response passes: a subclass would be lost when Express replaces
- * the prototype of `res`. HTTP/2 streams do not pass it: their place is in `applyHeaderPolicy`, beside this one.
+ * the prototype of `res`. HTTP/2 streams do not pass it: stream-head.ts is their place.
  */
-import { ServerResponse, type OutgoingHttpHeader, type Server } from "node:http";
+import { ServerResponse, type OutgoingHttpHeader } from "node:http";
 import type { Socket } from "node:net";
 import { answerClientErrors } from "./client-error.ts";
 import { clashes, type HeaderPolicy } from "./headers.ts";
 import { addAndRemove, withoutNodeHeaders, type FlatHead, type GivenHead } from "./head.ts";
+import type { AppServer } from "./limits.ts";
+import { applyToStreams } from "./stream-head.ts";
 
 type WriteHead = (this: ServerResponse, status: number, reason?: unknown, headers?: GivenHead) => ServerResponse;
 
 /** What a connection of a server with a policy carries. */
 interface Mark {
   readonly policy: HeaderPolicy;
-  readonly server: Server;
+  readonly server: AppServer;
 }
 
 const MARK = Symbol("choir.headers");
@@ -24,7 +26,7 @@ const PATCHED = Symbol("choir.patched");
 type MarkedSocket = Socket & { [MARK]?: Mark };
 
 /** Makes every response of the server follow the policy; to be called once, before it listens. No other server is touched. */
-export function applyHeaderPolicy(server: Server, policy: HeaderPolicy): void {
+export function applyHeaderPolicy(server: AppServer, policy: HeaderPolicy): void {
   if (policy.isEmpty) return;
   patchOnce();
   const mark: Mark = { policy, server };
@@ -35,6 +37,7 @@ export function applyHeaderPolicy(server: Server, policy: HeaderPolicy): void {
   server.prependListener("connection", onConnection);
   // Over TLS a request's socket is the one of this event.
   server.prependListener("secureConnection", onConnection);
+  applyToStreams(server, policy);
   answerClientErrors(server, policy);
 }
 

@@ -5,6 +5,7 @@
 import http, { type RequestListener } from "node:http";
 import net from "node:net";
 import { ChoirError, quote } from "../errors.ts";
+import type { AppServer } from "../http/limits.ts";
 import type { App } from "./fastify-app.ts";
 
 /** An app that answers a web `Request`: Hono, h3, Elysia, or an object written by hand. */
@@ -50,7 +51,9 @@ export type ServedApp =
   | {
       readonly kind: "server";
       readonly name: string;
-      readonly server: http.Server;
+      readonly server: AppServer;
+      /** Choir made the server, with TLS and limits as they are to be. */
+      readonly ours?: true;
       /** To be awaited before the server listens. */
       prepare?(): PromiseLike<unknown>;
       /** To be called after the last response: Fastify's answers 503 from then on. */
@@ -83,6 +86,11 @@ export function checkServer(server: unknown): http.Server {
       hint: "Return the app or the (request, response) listener itself, and leave TLS and HTTP/2 to Choir",
     });
   }
+  return checkNotListening(server);
+}
+
+/** Makes sure that a server does not listen. */
+export function checkNotListening<S extends net.Server>(server: S): S {
   if (server.listening) {
     throw new ChoirError("ERR_CHOIR_APP_LISTENS", "configureServer returned a server that listens already", {
       hint: "Leave listen() away: the instance listens on the sockets that the supervisor has bound",
@@ -98,6 +106,17 @@ export function checkConfigureServer(value: unknown): ConfigureServer {
   throw new ChoirError("ERR_CHOIR_RUNNER", `configureServer must be a function that sets up the app, got ${wrong}`, {
     hint: "Write (app) => { app.get(…) } for the default app, or () => app to serve an app of your own",
   });
+}
+
+/**
+ * Undefined for an app that speaks HTTP/2; else what it is, for a message. Express exchanges the prototypes of requests and responses
+ * for those of HTTP/1 (docs/decisions/0011), and an http.Server was made for HTTP/1.
+ */
+export function http1OnlyName(served: ServedApp): string | undefined {
+  if (served.kind === "fetch" || served.name === "fastify") return undefined;
+  if (served.name === "express") return "An Express app";
+  if (served.kind === "listener") return undefined;
+  return served.name === "nest" ? "A NestJS app" : "An http.Server of the app's own";
 }
 
 function whyNotConfigureServer(value: unknown): string | undefined {

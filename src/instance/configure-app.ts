@@ -1,7 +1,7 @@
 /** Runs the user's configureServer and tells what it set up. Runs in the instance. */
 import { recogniseApp, type ConfigureServer, type ServedApp } from "./app.ts";
 import type { AppContainer } from "./cradle.ts";
-import { createDefaultApp, type DefaultAppOptions } from "./fastify-app.ts";
+import { type App, createDefaultApp, type DefaultAppOptions } from "./fastify-app.ts";
 
 export interface ConfigureOptions extends Omit<DefaultAppOptions, "container"> {
   /** Makes the container, for the default app only. */
@@ -23,5 +23,16 @@ export async function configureApp(configure: ConfigureServer, options: Configur
   const { app } = await createDefaultApp({ ...options, container: options.container() });
   const returned = await configure(app);
   const isDefault = returned === undefined || returned === app;
-  return { served: recogniseApp(isDefault ? app : returned), isDefault };
+  return { served: isDefault ? defaultApp(app) : recogniseApp(returned), isDefault };
+}
+
+function defaultApp(app: App): ServedApp {
+  return {
+    kind: "server",
+    name: "fastify",
+    ours: true,
+    server: app.server,
+    prepare: () => app.ready(),
+    close: () => app.close(),
+  };
 }

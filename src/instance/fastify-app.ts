@@ -1,10 +1,11 @@
 /** The default app: a Fastify instance with Choir's container on it, never listening by itself. Runs in the instance. */
 import { finished } from "node:stream";
-import type { ServerResponse } from "node:http";
+import type { RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyServerOptions, LogController } from "fastify";
 import type { Logger } from "pino";
 import { clientErrorHandler } from "../http/client-error.ts";
 import type { HeaderPolicy } from "../http/headers.ts";
+import { createServer, PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
 import type { AppContainer } from "./cradle.ts";
 import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
 import type { Zones } from "./zone.ts";
@@ -24,7 +25,12 @@ declare module "fastify" {
 export type App = FastifyInstance & { readonly container: AppContainer };
 
 /** Fastify's own options; sockets, TLS and HTTP/2 are Choir's. */
-export type FastifyOptions = Omit<FastifyServerOptions, "serverFactory">;
+export type FastifyOptions = Omit<FastifyServerOptions, "serverFactory"> & {
+  /** Node's own options of an HTTP/1 server. */
+  readonly http?: ServerOptions | null;
+  /** How long an HTTP/2 connection may idle, in milliseconds. */
+  readonly http2SessionTimeout?: number;
+};
 
 export interface DefaultAppOptions {
   readonly container: AppContainer;
@@ -32,6 +38,8 @@ export interface DefaultAppOptions {
   readonly fastify?: FastifyOptions | undefined;
   /** Only with --use-zone. */
   readonly zones?: Zones | undefined;
+  /** Default: plain HTTP. */
+  readonly settings?: ServerSettings | undefined;
 }
 
 const RESPONSE = Symbol("choir.response");
@@ -40,7 +48,7 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {}, zones } = options;
+  const { container, headers, fastify = {}, zones, settings = PLAIN_SETTINGS } = options;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
     ...(fastify.logController === undefined
@@ -50,11 +58,34 @@ export async function createDefaultApp(options: DefaultAppOptions): Promise<{ re
     // One id for a request, whoever is asked for it.
     ...(zones && { genReqId: () => zones.requestId() }),
     ...fastify,
+    serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
   if (!hasLogger(fastify)) app.log = container.cradle.logger;
   app.decorate("container", container);
   addRequestScopes(app);
   return { app };
+}
+
+/** The server as --ssl, --http2 and the limits have it; what Fastify's own options say of limits wins. */
+function serverFor(listener: RequestListener, fastify: FastifyOptions, { limits, tls }: ServerSettings): Server {
+  const { keepAliveTimeout, requestTimeout, maxRequestsPerSocket, connectionTimeout, http2SessionTimeout } = fastify;
+  const node = fastify.http ?? {};
+  const server = createServer({
+    limits: {
+      keepAliveTimeout: keepAliveTimeout ?? node.keepAliveTimeout ?? limits.keepAliveTimeout,
+      requestTimeout: requestTimeout ?? node.requestTimeout ?? limits.requestTimeout,
+      headersTimeout: node.headersTimeout ?? limits.headersTimeout,
+      maxRequestsPerSocket: maxRequestsPerSocket ?? limits.maxRequestsPerSocket,
+      maxHeaderSize: node.maxHeaderSize ?? limits.maxHeaderSize,
+    },
+    tls,
+    node,
+    http2IdleMs: http2SessionTimeout,
+  });
+  server.on("request", listener);
+  if (connectionTimeout !== undefined) Object.assign(server, { timeout: connectionTimeout });
+  // Fastify speaks all three; its types tell them apart at every route, and an app is written once.
+  return server as Server;
 }
 
 /** Keeps Fastify from a line for every request; errors are still logged, which its own switch would silence too. */

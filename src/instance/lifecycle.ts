@@ -33,8 +33,9 @@ export class Lifecycle {
     });
     this.drainOrdered = new Promise((resolve) => {
       process.on("message", (message: unknown) => {
-        if (isControlMessage(message) && (message as ToInstance).choir === "drain")
-          resolve((message as ToInstance).reason);
+        if (!isControlMessage(message)) return;
+        const control = message as ToInstance;
+        if (control.choir === "drain") resolve(control.reason);
       });
       // The supervisor is gone, however it ended: nobody else will tell this process to go.
       process.once("disconnect", () => resolve("stop"));
@@ -58,6 +59,11 @@ export class Lifecycle {
   ready(): void {
     this.#hasBeenReady = true;
     this.#send({ choir: "ready" });
+  }
+
+  /** Says that clients are offered HTTP/1.1 only, in spite of --http2. */
+  http1Only(app: string): void {
+    this.#send({ choir: "http1-only", app });
   }
 
   /** Says why it cannot start, and ends the process. */

@@ -14,6 +14,7 @@ import { createLogger } from "./logger.ts";
 import { assumeRole } from "./role.ts";
 import type { OwnServices } from "./services.ts";
 import { ShutdownHooks } from "./shutdown-hooks.ts";
+import { TlsInbox } from "./tls-inbox.ts";
 import { UncaughtErrors } from "./uncaught.ts";
 import { Zones } from "./zone.ts";
 
@@ -26,13 +27,15 @@ function enterInstance(birth: InstanceBirth): void {
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
+  // Before anything listens to messages: they come from then on.
+  const tls = new TlsInbox();
   const exit = (code: number): void => process.exit(code);
   const lifecycle = new Lifecycle({ exit });
   const zones = birth.options.useZone ? new Zones(birth.options) : undefined;
   const services = createServices(birth, { lifecycle, hooks, zones });
   const logger = (): Logger => services.logger;
   const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones });
+  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls });
   process.on("uncaughtException", (thrown: unknown, origin) => {
     // An app with a handler of its own has decided what an uncaught error means; one with `unhandledRejection` keeps those from here.
     if (process.listenerCount("uncaughtException") === 1) uncaught.handle(thrown, origin);

@@ -6,6 +6,7 @@ import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
+import type { TlsInbox } from "./tls-inbox.ts";
 import type { UncaughtErrors } from "./uncaught.ts";
 import type { Zones } from "./zone.ts";
 
@@ -24,6 +25,7 @@ export interface InstanceRole {
   readonly uncaught: UncaughtErrors;
   /** Only with --use-zone. */
   readonly zones: Zones | undefined;
+  readonly tls: TlsInbox;
 }
 
 const ROLE = Symbol.for("choir.role");

@@ -3,12 +3,12 @@
  * shutdown hooks. Loaded by src/runner.ts, in an instance only.
  */
 import { closeSync } from "node:fs";
-import type { Server } from "node:http";
+import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
 import { askUntilReady } from "../http/private-request.ts";
-import { type Acceptors, listenOn } from "../http/server.ts";
+import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
@@ -79,7 +79,10 @@ async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> 
 /** All that comes before the instance takes traffic. */
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
-  const app = await prepareApp(services, { configureServer, extras, zones: role.zones });
+  const settings = await serverSettings(role);
+  const app = await prepareApp(services, { configureServer, extras, settings, zones: role.zones });
+  if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
+  if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
   role.zones?.open(app.server);
   const connections = trackConnections(app.server);
   role.uncaught.serving(connections);
@@ -98,6 +101,15 @@ function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
   return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
     throw listenError(error, birth.listeners);
   });
+}
+
+/** How requests are taken, by the options; what TLS is served with comes from the supervisor. */
+async function serverSettings({ birth: { options }, tls }: InstanceRole): Promise<ServerSettings> {
+  const { ssl, http2, keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize } = options;
+  return {
+    limits: { keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize },
+    tls: ssl || http2 ? { material: await tls.first, http2 } : undefined,
+  };
 }
 
 /** Two supervisors may both have bound an address; who listens first has it. An EADDRINUSE of the app's own is another matter. */

@@ -34,8 +34,11 @@ export function parseArguments(args: readonly string[]): CommandLine {
   const [stranger] = unknown;
   if (stranger !== undefined) throw unknownFlag(stranger);
   const [operand] = operands;
-  if (operand !== undefined)
-    throw optionError(`Unexpected argument ${quote(operand)}: the app's own arguments follow --`);
+  if (operand !== undefined) {
+    // It may be the second word of a password that was not quoted.
+    const isSafe = [...flags.keys()].every((name) => specOf(name).secret !== true);
+    throw optionError(`Unexpected argument${isSafe ? ` ${quote(operand)}` : ""}: the app's own arguments follow --`);
+  }
   return { kind: "run", flags, rest: end === -1 ? [] : args.slice(end + 1) };
 }
 

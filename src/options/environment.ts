@@ -47,6 +47,14 @@ export function processEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
+/** In the supervisor: deletes the passwords, so that neither its user code nor what it starts finds them in the environment. */
+export function forgetSecrets(environment: NodeJS.ProcessEnv = process.env): void {
+  for (const name of OPTION_NAMES) {
+    if (specOf(name).secret !== true) continue;
+    for (const variable of variablesOf(name)) delete environment[variable];
+  }
+}
+
 /** How this process was started. */
 export function programArguments(): ProgramArguments {
   const [, entry, ...args] = process.argv;
@@ -125,6 +133,12 @@ function isBirth(value: unknown): value is InstanceBirth {
       uncaught: "string",
       backlog: "number",
       heartbeatInterval: "number",
+      ssl: "boolean",
+      http2: "boolean",
+      keepAliveTimeout: "number",
+      requestTimeout: "number",
+      headersTimeout: "number",
+      maxRequestsPerSocket: "number",
     }) &&
     Array.isArray(value["listeners"]) &&
     value["listeners"].every((listener) => hasTypes(listener, { fd: "number", address: "string" }))

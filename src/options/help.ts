@@ -18,6 +18,8 @@ export interface HelpInput {
 export const GROUPS: Readonly<Record<OptionGroup, string>> = {
   general: "General",
   address: "Where to listen",
+  tls: "TLS and HTTP/2",
+  limits: "Limits of the HTTP server",
   life: "Life of an instance",
   logs: "Output",
 };
@@ -79,6 +81,7 @@ export function leftOf(name: OptionName): string {
 export function defaultOf(name: OptionName, own?: TableOptions[OptionName]): string | undefined {
   const spec = specOf(name);
   const value = own ?? spec.default;
+  if (spec.secret === true) return undefined;
   if (own === undefined && spec.defaultText !== undefined) return spec.defaultText;
   if (value === undefined) return undefined;
   if (typeof value === "boolean") return value ? "on" : "off";

@@ -1,6 +1,6 @@
 /** Where an option's value came from, and the messages that say so. Used in the supervisor only; a leaf. */
 import { ChoirError } from "../errors.ts";
-import { flagOf, type OptionName } from "./table.ts";
+import { flagOf, type OptionName, specOf } from "./table.ts";
 import type { Problem } from "./values.ts";
 
 /** Where an option's value came from; `name` is the flag, the environment variable or the file. */
@@ -17,7 +17,9 @@ export function wrongValue(
 ): ChoirError {
   const subject = origin.from === "code" ? name : flagOf(name);
   const advice = problem.advice === undefined ? "" : `: ${problem.advice}`;
-  return optionError(`${subject} must be ${problem.expected}, got ${got} (from ${describeOrigin(origin)})${advice}`);
+  // A password is in no message, not even a wrong one.
+  const shown = specOf(name).secret === true ? "something else" : got;
+  return optionError(`${subject} must be ${problem.expected}, got ${shown} (from ${describeOrigin(origin)})${advice}`);
 }
 
 /** Makes an error of the command line, the environment or the Runner's options. */

@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -54,9 +55,11 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly group: OptionGroup;
   /** A further paragraph for the docs. */
   readonly more?: string;
+  /** A password: shown in no message, help or log, and deleted from the environment once it is read. */
+  readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "life" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -177,6 +180,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
+  ...SERVER_ROWS,
   ready: option({
     kind: "string",
     choices: ["auto", "manual"],
@@ -304,7 +308,14 @@ const INSTANCE_OPTIONS = [
   "useZone",
   "trustRequestId",
   "uncaught",
-] as const;
+  "ssl",
+  "http2",
+  "keepAliveTimeout",
+  "requestTimeout",
+  "headersTimeout",
+  "maxRequestsPerSocket",
+  "maxHeaderSize",
+] as const satisfies readonly OptionName[];
 
 /** What the supervisor makes of options for its instances. */
 export interface DerivedOptions {
@@ -314,7 +325,7 @@ export interface DerivedOptions {
   readonly heartbeatInterval: number;
 }
 
-/** What an instance needs of them. */
+/** What an instance needs of them. No passwords: what TLS needs comes by IPC. */
 export type InstanceOptions = Pick<ResolvedOptions, (typeof INSTANCE_OPTIONS)[number]> & DerivedOptions;
 
 /** Picks what an instance gets. */

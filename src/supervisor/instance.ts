@@ -199,6 +199,9 @@ export class Instance {
         return;
       case "open-requests":
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
+        return;
+      case "http1-only":
+      // Of the app, not of this instance: src/supervisor/tls.ts says it once.
     }
   }
 

@@ -16,6 +16,7 @@ import { countOomKills } from "./memory.ts";
 import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { ThreadState } from "./thread-state.ts";
+import type { TlsKeeper } from "./tls.ts";
 
 /** Where a new instance belongs. */
 export interface Place {
@@ -62,6 +63,8 @@ export interface LauncherSetup {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Set when TLS is served. */
+  readonly tls: TlsKeeper | undefined;
 }
 
 const PRELOAD = fileURLToPath(new URL("../instance/main.js", import.meta.url));
@@ -88,6 +91,7 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
       const { instance, patient } = adopt(setup, child, { spec: { ...place, uid }, observer });
       patients.set(instance, patient);
       connectMessages(setup, instance, child);
+      setup.tls?.attach(child);
       return instance;
     },
     examine(instance, state) {

@@ -11,43 +11,59 @@ import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
+import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
   readonly name: string;
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  /** Set when TLS is to be served. */
+  readonly tls: TlsSources | undefined;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
   readonly hasTerminal: boolean;
 }
 
+type Emit = (event: ChoirEvent) => void;
+
 /** Runs until every instance is gone. Errors of binding come out as ChoirError. */
 export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // Bound sockets and timers of the clock hold no process; while every slot waits for its respawn nothing else would.
   const keepAlive = setInterval(() => {}, 0x7f_ff_ff_ff);
-  const sockets = await bindSockets(setup.options, systemClock);
-  const emit = (event: ChoirEvent): void => {
+  const emit: Emit = (event) => {
     setup.logs.event(event);
     control.events.emit(event);
   };
   const context = pathContext(processEnvironment());
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
+  // First: a certificate that cannot be used must leave nothing behind.
+  const tls = await openTls(setup, emit);
+  const sockets = await bindSockets(setup.options, systemClock);
   try {
-    return await supervise(setup, { sockets, emit, control });
+    return await supervise(setup, { sockets, emit, control, tls });
   } finally {
+    tls?.stop();
     close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
     clearInterval(keepAlive);
   }
+}
+
+/** Loaded by those that serve TLS: it costs the others no memory. */
+async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
+  if (tls === undefined) return undefined;
+  const module = await import("./tls.ts");
+  return module.openTls(tls, { clock: systemClock, emit });
 }
 
 /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
@@ -57,15 +73,17 @@ function close(sockets: readonly BoundSocket[]): void {
 
 interface Surroundings {
   readonly sockets: readonly BoundSocket[];
-  readonly emit: (event: ChoirEvent) => void;
+  readonly emit: Emit;
   readonly control: Control;
+  readonly tls: TlsKeeper | undefined;
 }
 
-async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Surroundings): Promise<Outcome> {
+async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
   const { name, version, options, logs } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `http://${address}`));
+  const scheme = tls === undefined ? "http" : "https";
+  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
   const launcher = createLauncher({
     name,
     concurrency: instances,
@@ -73,6 +91,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    tls,
     logs,
     broker: new Broker({ clock }),
     clock,
@@ -93,6 +112,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control }: Sur
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
+  tls?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);

@@ -1,7 +1,6 @@
 /** HTTP as bytes: what a server really sends, header by header. In the test's own process. */
-import net from "node:net";
+import net, { type Server, type Socket } from "node:net";
 import { once } from "node:events";
-import type { Server } from "node:http";
 
 export interface RawResponse {
   status: number;
@@ -64,8 +63,16 @@ export function valuesOf(response: RawResponse, name: string): string[] {
   return response.headers.filter(([key]) => key === name.toLowerCase()).map(([, value]) => value);
 }
 
+const accepted = new WeakMap<Server, Set<Socket>>();
+
 /** Listens on a port that the system chooses. */
 export async function listenAnywhere(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  accepted.set(server, sockets);
+  server.prependListener("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -78,6 +85,6 @@ export async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, "close");
   server.close();
-  server.closeAllConnections();
+  for (const socket of accepted.get(server) ?? []) socket.destroy();
   await closed;
 }

@@ -46,6 +46,8 @@ interface Waiter {
 export class Running implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly temp: string;
+  /** Its working directory. */
+  readonly folder: string;
   readonly lines: LogLine[] = [];
   /** Lines of stdout that are no JSON. */
   readonly text: string[] = [];
@@ -54,9 +56,10 @@ export class Running implements AsyncDisposable {
   #waiters: Waiter[] = [];
   #instancePids = new Set<number>();
 
-  constructor(child: ChildProcess, temp: string) {
+  constructor(child: ChildProcess, temp: string, folder = temp) {
     this.child = child;
     this.temp = temp;
+    this.folder = folder;
     createInterface({ input: child.stdout! }).on("line", (line) => this.#take(line));
     child.stderr!.setEncoding("utf8").on("data", (chunk: string) => {
       this.stderr += chunk;
@@ -194,7 +197,7 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
     // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
     detached: true,
   });
-  return new Running(child, temp);
+  return new Running(child, temp, options.cwd);
 }
 
 /** The test's environment less what would reach the options. */

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { makeCertificate } from "../helpers/certificates.ts";
 import { type StartOptions, startRunner } from "../helpers/start-runner.ts";
 
 interface Case {
@@ -19,7 +20,98 @@ interface Case {
 
 const fast = { args: ["--start-timeout", "300ms"] };
 
+const PASSWORD = "a secret of mine";
+const ONE = makeCertificate();
+const OTHER = makeCertificate();
+const ROOT = makeCertificate({ name: "root", authority: true });
+const SIGNED = makeCertificate({ issuer: ROOT });
+
+/** The files of the cases about TLS: in a folder of their own. */
+const TLS_FILES: Readonly<Record<string, string | Buffer>> = {
+  "cert.pem": ONE.pem,
+  "key.pem": ONE.keyPem,
+  "other.key": OTHER.keyPem,
+  "encrypted.key": ONE.encryptedKey(PASSWORD),
+  "all.p12": ONE.pkcs12(PASSWORD),
+  "cut.p12": ONE.pkcs12(PASSWORD).subarray(0, 900),
+  "cert.der": Buffer.from(ONE.pem.replaceAll(/-----.*-----|\s/g, ""), "base64"),
+  "cut.pem": ONE.pem.slice(0, 400),
+  "damaged.pem": ONE.pem.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA"),
+  "damaged.key": ONE.keyPem.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA"),
+  "wrong-order.pem": ROOT.pem + SIGNED.pem,
+  "signed.key": SIGNED.keyPem,
+  "wrong-password": "not the one\n",
+  empty: "",
+  noise: "hello, this is no certificate",
+};
+
+function tlsCase(what: string, args: string, says: Case["says"], code = 78): Case {
+  // Each is a file name of those above, or a flag.
+  const words = args
+    .split(" ")
+    .map((word) => (word in TLS_FILES || word === "missing" || word === "." ? `tls/${word}` : word));
+  return { what, options: { args: ["--ssl", ...words] }, code, says };
+}
+
+const CERT = "--certificate-file";
+const BOTH = `${CERT} cert.pem --key-file`;
+
+const TLS_CASES: readonly Case[] = [
+  { what: "TLS without a certificate", options: { args: ["--ssl"] }, code: 64, says: ["--ssl", CERT] },
+  { what: "HTTP/2 without a certificate", options: { args: ["--http2"] }, code: 64, says: ["--http2", CERT] },
+  { what: "a certificate without TLS", options: { args: [CERT, "x"] }, code: 64, says: [CERT, "--ssl"] },
+  tlsCase("a certificate without its key", `${CERT} cert.pem`, ["--key-file", "cert.pem", "no private key"], 64),
+  tlsCase(
+    "a password twice",
+    `${BOTH} key.pem --key-password secretly --key-password-file noise`,
+    ["--key-password"],
+    64,
+  ),
+  tlsCase("two words of a password", `${BOTH} key.pem --key-password two secretly`, ["Unexpected argument"], 64),
+  tlsCase("no file at the certificate's path", `${CERT} missing`, [CERT, "tls/missing", "does not exist"]),
+  tlsCase("no file at the key's path", `${BOTH} missing`, ["--key-file", "tls/missing", "does not exist"]),
+  tlsCase("a directory as certificate", `${CERT} .`, [CERT, "is a directory"]),
+  tlsCase("a directory as key", `${BOTH} .`, ["--key-file", "is a directory"]),
+  tlsCase("a device as certificate", `${CERT} /dev/null`, [CERT, "/dev/null", "not a regular file"]),
+  tlsCase("an empty certificate", `${CERT} empty`, [CERT, "tls/empty", "is empty"]),
+  tlsCase("an empty key", `${BOTH} empty`, ["--key-file", "tls/empty", "is empty"]),
+  tlsCase("something else as certificate", `${CERT} noise`, [CERT, "neither PEM nor PKCS#12"]),
+  tlsCase("a certificate in DER form", `${CERT} cert.der`, [CERT, "DER form"]),
+  tlsCase("something else as key", `${BOTH} noise`, ["tls/noise", "not in PEM form"]),
+  tlsCase("half a certificate", `${CERT} cut.pem`, ["tls/cut.pem", "no whole certificate"]),
+  tlsCase("a damaged certificate", `${CERT} damaged.pem --key-file key.pem`, ["tls/damaged.pem", "no. 1"]),
+  tlsCase("a damaged key", `${BOTH} damaged.key`, ["tls/damaged.key", "damaged"]),
+  tlsCase("key and certificate swapped", `${CERT} key.pem --key-file cert.pem`, ["tls/key.pem", "private key"]),
+  tlsCase("a certificate as key", `${BOTH} cert.pem`, ["tls/cert.pem", "no private key"]),
+  tlsCase("the key of another certificate", `${BOTH} other.key`, ["tls/cert.pem", "tls/other.key", "does not belong"]),
+  tlsCase("a chain in the wrong order", `${CERT} wrong-order.pem --key-file signed.key`, ["place 2", "first"]),
+  tlsCase("an encrypted key without a password", `${BOTH} encrypted.key`, ["encrypted.key", "--key-password"]),
+  tlsCase("a key with a wrong password", `${BOTH} encrypted.key --key-password secretly`, ["--key-password", "wrong"]),
+  tlsCase("a key with a wrong password in a file", `${BOTH} encrypted.key --key-password-file wrong-password`, [
+    "tls/wrong-password",
+    "wrong",
+  ]),
+  tlsCase("a password file that is not there", `${BOTH} encrypted.key --key-password-file missing`, [
+    "--key-password-file",
+    "does not exist",
+  ]),
+  tlsCase("PKCS#12 without a password", `${CERT} all.p12`, ["all.p12", "--certificate-password"]),
+  tlsCase("PKCS#12 with a wrong password", `${CERT} all.p12 --certificate-password secretly`, [
+    "--certificate-password",
+    "wrong",
+  ]),
+  tlsCase("half a PKCS#12 file", `${CERT} cut.p12 --certificate-password secretly`, ["cut.p12", "cannot be used"]),
+  {
+    what: "an empty password in code",
+    app: "empty-password.mjs",
+    options: { bare: true },
+    code: 64,
+    says: ["keyPassword", "the Runner's options"],
+  },
+];
+
 const CASES: readonly Case[] = [
+  ...TLS_CASES,
   {
     what: "two Runners in one file",
     app: "two-runners.mjs",
@@ -128,13 +220,17 @@ describe("bad input", () => {
     await using runner = startRunner(app, options);
     mkdirSync(path.join(runner.temp, "folder"));
     writeFileSync(path.join(runner.temp, "file"), "precious");
+    mkdirSync(path.join(runner.temp, "tls"));
+    for (const [name, content] of Object.entries(TLS_FILES))
+      writeFileSync(path.join(runner.temp, "tls", name), content);
     expect(await runner.exit(), runner.transcript()).toEqual({ code, signal: null });
     for (const text of says) expect(runner.stderr).toMatch(typeof text === "string" ? new RegExp(escape(text)) : text);
     // One message, not one per instance, and no stack of Choir's own.
     expect(runner.stderr.trim().split("\n").length).toBeLessThanOrEqual(4);
     expect(runner.stderr).not.toMatch(/^\s+at /m);
     expect(runner.survivors()).toEqual([]);
-    expect(readdirSync(runner.temp).sort()).toEqual(["file", "folder"]);
+    expect(readdirSync(runner.temp).sort()).toEqual(["file", "folder", "tls"]);
+    expect(runner.transcript()).not.toMatch(/secretly|a secret of mine|not the one/);
   });
 
   it("an address in use: exit 69 after --bind-retry, with the address and the remedy", async () => {

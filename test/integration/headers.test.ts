@@ -1,5 +1,5 @@
 import http from "node:http";
-import type { Server } from "node:http";
+import type { Server } from "node:net";
 import fastify from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
 import { compileHeaderPolicy, type HeaderPolicyOptions } from "../../src/http/headers.ts";

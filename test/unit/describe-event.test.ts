@@ -21,7 +21,50 @@ function exited(reason: ExitReason, more: Partial<Extract<ChoirEvent, { event: "
 const SIGKILL = { code: null, signal: "SIGKILL" } as const;
 const URLS = ["http://127.0.0.1:3000", "http://[::1]:3000"] as const;
 
+const EXPIRING = {
+  event: "certificate-expiring",
+  file: "/tls/a.pem",
+  validFrom: "2026-10-02T03:04:05.000Z",
+  validTo: "2027-01-02T03:04:05.000Z",
+} as const;
+
 const SENTENCES: [ChoirEvent, string, string][] = [
+  [
+    {
+      event: "certificate-loaded",
+      file: "/tls/a.pem",
+      names: "a.example, b.example",
+      serial: "0A",
+      validTo: "2027-01-02T03:04:05.000Z",
+    },
+    "info",
+    "Certificate of a.example, b.example loaded from /tls/a.pem, valid until 2027-01-02 03:04 UTC",
+  ],
+  [
+    { event: "certificate-refused", file: "/tls/a.pem", error: "it is empty" },
+    "error",
+    "The changed certificate is refused and the one before stays in use: it is empty",
+  ],
+  [
+    { ...EXPIRING, state: "expiring" },
+    "warn",
+    "The certificate in /tls/a.pem expires on 2027-01-02 03:04 UTC: renew it",
+  ],
+  [
+    { ...EXPIRING, state: "expired" },
+    "error",
+    "The certificate in /tls/a.pem expired on 2027-01-02 03:04 UTC: clients refuse it",
+  ],
+  [
+    { ...EXPIRING, state: "not-yet-valid" },
+    "error",
+    "The certificate in /tls/a.pem is not valid before 2026-10-02 03:04 UTC: clients refuse it",
+  ],
+  [
+    { event: "http1-only", app: "An Express app" },
+    "warn",
+    "An Express app cannot speak HTTP/2: clients are offered HTTP/1.1 over TLS only",
+  ],
   [
     { event: "starting", name: "example", instances: 2, addresses: ["http://0.0.0.0:3000"], pid: 1, version: "0.1.0" },
     "info",

@@ -47,7 +47,7 @@ export function summary({ journal }: Load): string {
 }
 
 /** A failure with its time relative to the runner's nearest event. */
-function sentence(failure: Failure, lines: readonly LogLine[]): string {
+export function sentence(failure: Failure, lines: readonly LogLine[]): string {
   const who = failure.pid === undefined ? "" : `, its connection was on pid ${failure.pid}`;
   return `${failure.client}: ${failure.what}, ${relativeTo(failure.at, lines)}${who}`;
 }
