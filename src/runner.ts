@@ -2,7 +2,7 @@
  * The Runner: makes a file a program that is the supervisor when a person starts it, and an instance when the supervisor does.
  * The composition root of both; it loads only the side that the process needs.
  */
-import { ChoirError, quote } from "./errors.ts";
+import { ChoirError, describeThrown, EXIT, quote } from "./errors.ts";
 import { assumeRole, claimProcess, currentRole } from "./instance/role.ts";
 import { programArguments } from "./options/environment.ts";
 import type { ConfigureServer } from "./instance/app.ts";
@@ -55,7 +55,11 @@ export class Runner {
     }
     assumeRole({ kind: "supervisor" });
     const strayErrors = new StrayErrors();
-    const { supervise } = await import("./cli/supervise.ts");
+    // From here on nothing that is thrown ends the process by itself: not even a failure to load Choir.
+    const { supervise } = await import("./cli/supervise.ts").catch((error: unknown) => {
+      process.stderr.write(`${this.#name}: Choir cannot be loaded: ${describeThrown(error)}\n`);
+      process.exit(EXIT.fatal);
+    });
     const code = await supervise({
       name: this.#name,
       configureServer: this.#configureServer,

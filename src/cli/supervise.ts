@@ -15,7 +15,7 @@ import { forgetSecrets, processEnvironment, programArguments } from "../options/
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
-import { tlsSources } from "../options/tls-sources.ts";
+import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
@@ -53,9 +53,10 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const { options, origins } = resolution;
-  const tls = tlsSources(options, { origins, environment: processEnvironment() });
+  const tls = tlsSources(resolution.options, { origins: resolution.origins, environment: processEnvironment() });
+  // From here on only `tls` has passwords: what is not there cannot be shown.
   forgetSecrets();
+  const options = withoutSecrets(resolution.options);
   const logs = openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
   const outcome = await runSupervisor({

@@ -134,7 +134,11 @@ async function drain(role: InstanceRole, serving: Serving, reason: DrainReason):
     mode: reason,
     acceptors: serving.acceptors,
     idleGraceMs: idleGrace,
-    keepAliveTimeoutMs: serving.app.server.keepAliveTimeout,
+    // Nobody waits for idle connections until the deadline, at which the process would be killed for their sake.
+    keepAliveTimeoutMs: Math.min(
+      serving.app.server.keepAliveTimeout,
+      Math.max(shutdownTimeout / 2, shutdownTimeout - 5000),
+    ),
     drainDelayMs: drainDelay,
     closeSpreadMs: closeSpread,
     clock: systemClock,

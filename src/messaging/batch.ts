@@ -31,7 +31,7 @@ export class Batch {
   #full: Buffer[] = [];
   #fullBytes = 0;
   /** The last topic published to: it need not be checked again. */
-  #topic = "";
+  #topic: string | undefined;
 
   /** Bytes that wait to be taken. */
   get length(): number {

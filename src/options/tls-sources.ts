@@ -1,7 +1,7 @@
 /** Where certificate, key and their passwords come from, by the options. Reads no file. Used in the supervisor only. */
 import path from "node:path";
 import { optionError, type Origin } from "./origin.ts";
-import type { OptionName, ResolvedOptions } from "./table.ts";
+import { OPTION_NAMES, type OptionName, type ResolvedOptions, specOf } from "./table.ts";
 
 /** Where one password comes from: given as it is, or in a file. */
 export interface PasswordSource {
@@ -55,6 +55,12 @@ export function tlsSources(
       file: options.keyPasswordFile,
     }),
   };
+}
+
+/** The options as all others may see them. */
+export function withoutSecrets(options: ResolvedOptions): ResolvedOptions {
+  const secrets = OPTION_NAMES.filter((name) => specOf(name).secret === true);
+  return { ...options, ...Object.fromEntries(secrets.map((name) => [name, undefined])) };
 }
 
 function passwordSource(

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -178,6 +178,7 @@ export class Running implements AsyncDisposable {
       throw error;
     });
     rmSync(this.temp, { recursive: true, force: true });
+    rmSync(runtimeFolder(this.temp), { recursive: true, force: true });
   }
 }
 
@@ -189,15 +190,21 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
   const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
   const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  mkdirSync(runtimeFolder(temp), { mode: 0o700 });
   const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
     cwd: options.cwd ?? temp,
     // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
-    env: environment({ XDG_RUNTIME_DIR: temp, ...options.env }),
+    env: environment({ XDG_RUNTIME_DIR: runtimeFolder(temp), ...options.env }),
     stdio: ["ignore", "pipe", "pipe"],
     // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
     detached: true,
   });
   return new Running(child, temp, options.cwd);
+}
+
+/** Beside the program's own folder, in which tests look for what it left behind. */
+function runtimeFolder(temp: string): string {
+  return `${temp}-run`;
 }
 
 /** The test's environment less what would reach the options. */

@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { makeCertificate } from "../helpers/certificates.ts";
 import { type StartOptions, startRunner } from "../helpers/start-runner.ts";
@@ -112,6 +113,12 @@ const TLS_CASES: readonly Case[] = [
 
 const CASES: readonly Case[] = [
   ...TLS_CASES,
+  {
+    what: "a part of Choir that cannot be loaded",
+    options: { execArgv: ["--import", fileURLToPath(new URL("../fixtures/unloadable.mjs", import.meta.url))] },
+    code: 1,
+    says: ["hello: Choir cannot be loaded: no such luck"],
+  },
   {
     what: "two Runners in one file",
     app: "two-runners.mjs",

@@ -19,7 +19,7 @@ function messages(runner: Running): string {
 
 describe("an unresponsive instance", () => {
   it("costs the others nothing, is killed at the timeout with the blocking stack in the log, and replaced", async () => {
-    await using runner = startRunner("blocks-loop.mjs", { instances: 2, args: QUICK });
+    await using runner = startRunner("blocks-loop.mjs", { instances: 2, args: [...QUICK, "--shutdown-timeout", "1s"] });
     const url = await runner.ready(2);
     const open = provoke(`${url}/slow`);
     const provoked = provoke(`${url}/spin?secret=1`);

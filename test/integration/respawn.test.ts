@@ -34,7 +34,7 @@ describe("respawn", () => {
   });
 
   it("without descriptors for another process serves on with those that there are", async () => {
-    await using runner = startRunner("hello.mjs", { instances: 12, openFiles: 48 });
+    await using runner = startRunner("hello.mjs", { instances: 16, openFiles: 64 });
     const url = await runner.ready(1);
     expect(await runner.event("instance-start-failed")).toMatchObject({ code: "EMFILE", pid: -1 });
     expect((await ask(url)).body).toBe("hello");

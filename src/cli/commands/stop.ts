@@ -1,4 +1,5 @@
 /** `choir stop`: drains all instances and waits until the app is gone. */
+import { readFileSync } from "node:fs";
 import { callControl } from "../../control/client.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 import { type FoundApp, findApp } from "../find-app.ts";
@@ -56,10 +57,16 @@ async function stopAndWait({ file, snapshot }: FoundApp, isQuiet: boolean): Prom
   return code;
 }
 
+/** Whether a process has not ended; where its parent is slow to take note, as PID 1 of a container, it has. */
 function isRunning(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return true;
   }
 }

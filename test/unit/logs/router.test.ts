@@ -128,6 +128,29 @@ describe("LogRouter", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("keeps lines of stderr out of the log that an interceptor takes, and out of the last words", async () => {
+    const { sink, stdout, stderr, log } = setUp();
+    const seen: string[] = [];
+    log.intercept((line) => {
+      seen.push(line);
+      return line.startsWith("Debugger");
+    });
+    await say(stderr, "Debugger listening\nplain\n");
+    await say(stdout, "Debugger on stdout\n");
+    expect(seen).toEqual(["Debugger listening", "plain"]);
+    expect(sink.texts).toEqual(["plain", "Debugger on stdout"]);
+    expect(log.lastWords()).toEqual(["plain"]);
+  });
+
+  it("remembers what V8 said when it gave up, however long its stack", async () => {
+    const { stderr, log } = setUp();
+    const fatal = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+    expect(log.fatalError).toBeUndefined();
+    await say(stderr, `${fatal}\n${" 1: 0xb78db3 node::OOMErrorHandler\n".repeat(30)}`);
+    expect(log.fatalError).toBe(fatal);
+    expect(log.lastWords()).not.toContain(fatal);
+  });
+
   it("survives a pipe that fails", async () => {
     const { stdout, stderr, log } = setUp();
     stdout.destroy(new Error("EIO"));

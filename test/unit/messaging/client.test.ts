@@ -220,6 +220,11 @@ describe("subscribe for a loop", () => {
 });
 
 describe("publish", () => {
+  it("refuses an empty topic, as the very first one too", async () => {
+    const { a } = pair();
+    await expect(a.client.publish("", 1)).rejects.toMatchObject({ code: "ERR_CHOIR_TOPIC" });
+  });
+
   it("keeps values, bytes and order", async () => {
     const { a, b, settled } = pair();
     const values = [

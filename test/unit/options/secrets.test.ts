@@ -4,7 +4,7 @@ import { forgetSecrets, instanceEnvironment } from "../../../src/options/environ
 import { renderHelp } from "../../../src/options/help.ts";
 import { resolveOptions, type ResolveInput } from "../../../src/options/resolve.ts";
 import { OPTION_NAMES, OPTIONS, specOf, type TableOptions, variableOf } from "../../../src/options/table.ts";
-import { tlsSources } from "../../../src/options/tls-sources.ts";
+import { tlsSources, withoutSecrets } from "../../../src/options/tls-sources.ts";
 
 function sources(input: Partial<ResolveInput>) {
   const resolution = resolveOptions({ args: [], environment: {}, code: {}, ...input });
@@ -38,6 +38,15 @@ describe("a secret option", () => {
     for (const name of SECRETS) environment[variableOf(name)] = "12345678";
     const birth = { info: { id: 0 } } as unknown as Parameters<typeof instanceEnvironment>[0];
     expect(JSON.stringify(instanceEnvironment(birth, environment))).not.toContain("12345678");
+  });
+
+  it("is not among the options that all but the certificate's reader get", () => {
+    const code = { keyPassword: "12345678", certificatePassword: "12345678", keyFile: "a" };
+    const resolution = resolveOptions({ args: [], environment: {}, code });
+    if (resolution.kind === "help") throw new Error("Got help");
+    const kept = withoutSecrets(resolution.options);
+    expect(JSON.stringify(kept)).not.toContain("12345678");
+    expect(kept).toMatchObject({ keyFile: "a", port: 3000 });
   });
 
   it("is not quoted when its second word is taken for an argument", () => {

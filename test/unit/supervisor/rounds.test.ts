@@ -175,7 +175,8 @@ describe("rounds", () => {
     child.beat();
     const nonsense = { choir: "heartbeat", statistics: { rss: "much" }, openRequests: [null] } as unknown;
     child.say(nonsense as ToSupervisor);
-    await setup.seconds(5);
+    // Nor does it end the supervisor's rounds.
+    setup.clock.advance(5000);
     expect(setup.supervisor.snapshot().slots[0]?.instances[0]?.statistics).toEqual(STATISTICS);
   });
 

@@ -1,0 +1,50 @@
+/** A snapshot as a supervisor with two slots would give it. */
+import type { Snapshot } from "../../src/supervisor/snapshot.ts";
+
+export const SNAPSHOT: Snapshot = {
+  name: "example",
+  version: "1.2.3",
+  pid: 4000,
+  startedAt: "2027-01-15T08:00:00.000Z",
+  state: "running",
+  generation: 2,
+  instances: 2,
+  ready: 1,
+  urls: ["http://127.0.0.1:3000"],
+  slots: [
+    {
+      id: 0,
+      restarts: 3,
+      instances: [
+        {
+          uid: "u0",
+          pid: 4010,
+          generation: 2,
+          state: "ready",
+          uptimeMs: 250_000,
+          statistics: {
+            requests: 12_345,
+            inFlight: 3,
+            connections: 7,
+            rss: 58_400_000,
+            heapUsed: 1,
+            heapLimit: 2,
+            cpu: 0.5,
+            loopDelayMean: 0.4,
+            loopDelayMax: 12.4,
+            utilization: 0.2,
+          },
+        },
+        { uid: "u1", pid: 4002, generation: 1, state: "draining", uptimeMs: 3_600_000, statistics: null },
+      ],
+      lastExit: { reason: "crashed", code: null, signal: "SIGKILL", at: "2027-01-15T08:59:00.000Z" },
+    },
+    {
+      id: 1,
+      restarts: 0,
+      instances: [],
+      lastExit: { reason: "crashed", code: 1, signal: null, at: "2027-01-15T08:59:59.000Z" },
+    },
+  ],
+  lastRestart: { outcome: "failed", generation: 3, error: "x\u001B[2Jy", durationMs: 1500 },
+};

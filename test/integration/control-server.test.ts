@@ -1,0 +1,422 @@
+/** The control socket in this process, with a stand-in for the supervisor: what clients may do, and what they may not. */
+import { once } from "node:events";
+import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { askForStatus, callControl } from "../../src/control/client.ts";
+import type { Controllable } from "../../src/control/controllable.ts";
+import { Control, type ControlSetup } from "../../src/control/control.ts";
+import { EventFeed } from "../../src/control/event-feed.ts";
+import { ControlServer } from "../../src/control/server.ts";
+import { systemClock } from "../../src/clock.ts";
+import type { ChoirEvent } from "../../src/events.ts";
+import type { RestartResult } from "../../src/supervisor/snapshot.ts";
+import { ask } from "../helpers/start-runner.ts";
+import { SNAPSHOT } from "../helpers/snapshots.ts";
+import { within } from "../helpers/within.ts";
+
+const DONE: RestartResult = { outcome: "done", generation: 3, durationMs: 12 };
+const SCALED: ChoirEvent = { event: "scaled", instances: 3, was: 2, by: "x" };
+
+class FakeSupervisor implements Controllable {
+  readonly calls: unknown[][] = [];
+  restartEnds: Promise<RestartResult> = Promise.resolve(DONE);
+  /** How often it was asked how it is. */
+  asked = 0;
+
+  snapshot(): typeof SNAPSHOT {
+    this.asked += 1;
+    return SNAPSHOT;
+  }
+
+  restart(by: string): Promise<RestartResult> {
+    this.calls.push(["restart", by]);
+    return this.restartEnds;
+  }
+
+  async scale(instances: number, by: string): Promise<{ instances: number }> {
+    this.calls.push(["scale", instances, by]);
+    return { instances };
+  }
+
+  stop(by: string): void {
+    this.calls.push(["stop", by]);
+  }
+}
+
+let temp: string;
+let file: string;
+let target: FakeSupervisor;
+let events: EventFeed;
+const opened: { close(): Promise<void> }[] = [];
+
+beforeEach(() => {
+  temp = mkdtempSync(path.join(tmpdir(), "choir-ctl-"));
+  file = path.join(temp, "app.sock");
+  target = new FakeSupervisor();
+  events = new EventFeed();
+});
+afterEach(async () => {
+  for (const each of opened.splice(0)) await each.close();
+  rmSync(temp, { recursive: true, force: true });
+});
+
+async function open(options: { requestTimeout?: number; closeTimeout?: number } = {}): Promise<ControlServer> {
+  const server = new ControlServer(target, { events, ...options });
+  opened.push(server);
+  await server.listen(file);
+  return server;
+}
+
+function request(url: string, options: http.RequestOptions & { body?: string } = {}) {
+  return ask(`http://localhost${url}`, { socketPath: file, ...options });
+}
+
+/** Sends bytes on a connection of their own; resolved with all that came back when the other side has closed it. */
+async function exchange(bytes: string | Buffer): Promise<string> {
+  const socket = net.connect(file);
+  let text = "";
+  socket.setEncoding("latin1").on("data", (chunk: string) => {
+    text += chunk;
+  });
+  socket.on("error", () => {});
+  socket.write(bytes);
+  await within(once(socket, "close"), () => `the end of the connection; got ${text}`);
+  return text;
+}
+
+describe("routes", () => {
+  it("call one method each", async () => {
+    await open();
+    expect(JSON.parse((await request("/v1/status")).body)).toEqual(SNAPSHOT);
+    expect(JSON.parse((await request("/v1/restart", { method: "POST" })).body)).toEqual(DONE);
+    expect(await request("/v1/scale", { method: "POST", body: '{"instances":3}' })).toMatchObject({
+      status: 200,
+      body: '{"instances":3}\n',
+    });
+    const headers = { "User-Agent": "choir/1" };
+    expect(await request("/v1/stop", { method: "POST", headers })).toMatchObject({ status: 202, body: "{}\n" });
+    const anybody = "a request on the control socket";
+    expect(target.calls).toEqual([
+      ["restart", anybody],
+      ["scale", 3, anybody],
+      ["stop", "choir stop"],
+    ]);
+  });
+
+  it.each([
+    ["GET", "/", 404, undefined, "/v1/status"],
+    ["GET", "/v1/status/", 404, undefined, "Nothing is at"],
+    ["POST", "/v1/status", 405, undefined, "takes GET, got POST"],
+    ["GET", "/v1/stop", 405, undefined, "takes POST, got GET"],
+    ["POST", "/v1/scale", 400, "{", "is not JSON"],
+    ["POST", "/v1/scale", 400, "[]", "must be a JSON object, got an array"],
+    ["POST", "/v1/scale", 400, "null", "must be a JSON object"],
+    ["POST", "/v1/scale", 400, "", '"instances" must be a whole number from 1 to 1024, got undefined'],
+    ["POST", "/v1/scale", 400, '{"instances":"3"}', 'got "3"'],
+    ["POST", "/v1/scale", 400, '{"instances":0}', "got 0"],
+    ["POST", "/v1/scale", 400, '{"instances":1.5}', "got 1.5"],
+    ["POST", "/v1/scale", 400, '{"instances":1e9}', "got 1000000000"],
+    ["POST", "/v1/scale", 400, '{"instances":2,"force":true}', 'Unknown field "force"'],
+    ["POST", "/v1/restart", 400, '{"instances":2}', 'Unknown field "instances"'],
+    ["POST", "/v1/stop", 413, `{"x":"${"x".repeat(20_000)}"}`, "over 16384 bytes"],
+  ])("refuse %s %s with %i", async (method, url, status, body, message) => {
+    await open();
+    const answer = await request(url, { method, ...(body !== undefined && { body }) });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.body)).toEqual({
+      error: { code: "ERR_CHOIR_REQUEST", message: expect.stringContaining(message) },
+    });
+    expect(target.calls).toEqual([]);
+    expect((await request("/v1/status")).status).toBe(200);
+  });
+
+  it("answer 100 at once", async () => {
+    await open();
+    const answers = await Promise.all(Array.from({ length: 100 }, () => askForStatus(file)));
+    expect(answers.map(({ kind }) => kind)).toEqual(Array<string>(100).fill("alive"));
+  });
+
+  it("report what a method throws, and go on", async () => {
+    await open();
+    target.restartEnds = Promise.reject(new TypeError("boom"));
+    target.restartEnds.catch(() => {});
+    const answer = await request("/v1/restart", { method: "POST" });
+    expect(answer).toMatchObject({ status: 500, body: '{"error":{"code":"ERR_CHOIR_INTERNAL","message":"boom"}}\n' });
+    const call = callControl(file, { method: "POST", path: "/v1/restart", timeout: 5000, onEvent() {} });
+    await expect(call).rejects.toThrow("boom");
+  });
+});
+
+describe("answers in lines", () => {
+  it("carry the events on the way and then the result", async () => {
+    await open();
+    let end: (result: RestartResult) => void = () => {};
+    target.restartEnds = new Promise((resolve) => {
+      end = resolve;
+    });
+    const seen: ChoirEvent[] = [];
+    const call = callControl(file, {
+      method: "POST",
+      path: "/v1/restart",
+      timeout: 5000,
+      onEvent(event) {
+        seen.push(event);
+        if (seen.length === 2) end(DONE);
+      },
+    });
+    await within(
+      eventually(() => target.calls.length === 1),
+      "the call",
+    );
+    events.emit(SCALED);
+    events.emit({ event: "stop-forced", by: "y" });
+    expect(await within(call, "the result")).toEqual(DONE);
+    expect(seen).toEqual([SCALED, { event: "stop-forced", by: "y" }]);
+    // Nobody listens any more.
+    events.emit(SCALED);
+    expect(seen).toHaveLength(2);
+  });
+
+  it("of a stop last until the server closes, whose file is gone by then", async () => {
+    const server = await open();
+    const seen: ChoirEvent[] = [];
+    const call = callControl(file, {
+      method: "POST",
+      path: "/v1/stop",
+      timeout: 5000,
+      onEvent(event) {
+        seen.push(event);
+        void server.close();
+      },
+    });
+    await within(
+      eventually(() => target.calls.length === 1),
+      "the call",
+    );
+    events.emit({ event: "stopped", code: 0 });
+    expect(await within(call, "the end")).toBeUndefined();
+    expect(seen).toEqual([{ event: "stopped", code: 0 }]);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it("that nobody reads are given up, and cost a bounded amount", async () => {
+    await open();
+    target.restartEnds = new Promise(() => {});
+    const socket = net.connect(file);
+    socket.pause();
+    socket.write("POST /v1/restart HTTP/1.1\r\nAccept: application/x-ndjson\r\nContent-Length: 0\r\n\r\n");
+    await within(
+      eventually(() => target.calls.length === 1),
+      "the call",
+    );
+    const closed = once(socket, "close");
+    socket.on("error", () => {});
+    const large: ChoirEvent = { event: "stray-error", error: "x".repeat(100_000), stack: "" };
+    for (let sent = 0; sent < 40; sent++) events.emit(large);
+    // It was dropped while it did not read; reading on finds the end.
+    let bytes = 0;
+    socket.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    socket.resume();
+    await within(closed, "the end of the connection");
+    expect(bytes).toBeLessThan(3_000_000);
+  });
+});
+
+describe("hostile clients", () => {
+  it.each([
+    ["garbage", "\u0000\u0001\u0002 nonsense\r\n\r\n", "400 Bad Request"],
+    ["a header without end", `GET /v1/status HTTP/1.1\r\nx: ${"y".repeat(20_000)}`, "400 Bad Request"],
+    ["a bad length", "POST /v1/stop HTTP/1.1\r\nContent-Length: -5\r\n\r\n", "400 Bad Request"],
+    [
+      "two lengths",
+      "POST /v1/stop HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+      "400 Bad Request",
+    ],
+    ["a tunnel", "CONNECT localhost:80 HTTP/1.1\r\n\r\n", ""],
+    ["TLS", Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]), "400 Bad Request"],
+  ])("with %s get an answer in JSON at most, and are cut off", async (_, bytes, status) => {
+    await open();
+    const text = await exchange(bytes);
+    if (status !== "") {
+      expect(text).toContain(`HTTP/1.1 ${status}\r\n`);
+      expect(JSON.parse(text.slice(text.indexOf("\r\n\r\n")))).toMatchObject({ error: { code: "ERR_CHOIR_REQUEST" } });
+    }
+    expect(target.calls).toEqual([]);
+    expect((await request("/v1/status")).status).toBe(200);
+  });
+
+  it.each([
+    ["say nothing", ""],
+    ["stop in the middle of the head", "GET /v1/sta"],
+    ["stop in the middle of the body", 'POST /v1/scale HTTP/1.1\r\nContent-Length: 15\r\n\r\n{"inst'],
+  ])("that %s are cut off in time", async (_, bytes) => {
+    await open({ requestTimeout: 200 });
+    expect(await exchange(bytes)).toContain("408");
+    expect(target.calls).toEqual([]);
+  });
+
+  it("that go away in the middle of an answer cost nothing", async () => {
+    await open();
+    target.restartEnds = new Promise(() => {});
+    for (let n = 0; n < 5; n++) {
+      const socket = net.connect(file);
+      socket.write("POST /v1/restart HTTP/1.1\r\nAccept: application/x-ndjson\r\nContent-Length: 0\r\n\r\n");
+      await within(once(socket, "data"), "the head of the answer");
+      socket.destroy();
+    }
+    events.emit(SCALED);
+    expect((await request("/v1/status")).status).toBe(200);
+  });
+
+  it("that stay connected do not hold up the end", async () => {
+    const server = await open({ closeTimeout: 100 });
+    target.restartEnds = new Promise(() => {});
+    const silent = net.connect(file);
+    await once(silent, "connect");
+    const waiting = request("/v1/restart", { method: "POST" }).catch((error: Error) => error.message);
+    await within(
+      eventually(() => target.calls.length === 1),
+      "the call",
+    );
+    await within(server.close(), "the server's end");
+    expect(await within(waiting, "the client's end")).toContain("hang up");
+    silent.destroy();
+  });
+});
+
+describe("the socket's file", () => {
+  it("is the owner's only, from its first moment, whatever the umask", async () => {
+    const umask = process.umask(0);
+    try {
+      await open();
+      expect(process.umask()).toBe(0);
+    } finally {
+      process.umask(umask);
+    }
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it("that a killed process left behind is taken over", async () => {
+    await leaveStale();
+    expect(await askForStatus(file)).toEqual({ kind: "stale" });
+    await open();
+    expect(await askForStatus(file)).toMatchObject({ kind: "alive" });
+  });
+
+  it("of a running app is refused, with its pid and what to do", async () => {
+    await open();
+    const second = new ControlServer(target, { events });
+    await expect(second.listen(file)).rejects.toMatchObject({
+      code: "ERR_CHOIR_NAME_IN_USE",
+      exitCode: 69,
+      message: expect.stringMatching(/"example" is running already, with pid 4000 /),
+      hint: expect.stringContaining("--control"),
+    });
+    expect((await request("/v1/status")).status).toBe(200);
+  });
+
+  it("stays when it is a successor's by now", async () => {
+    const first = await open();
+    rmSync(file);
+    const second = await open();
+    await first.close();
+    expect((await request("/v1/status")).status).toBe(200);
+    await second.close();
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it("is not put in the place of anything else", async () => {
+    writeFileSync(file, "precious");
+    await expect(open()).rejects.toMatchObject({ code: "ERR_CHOIR_CONTROL", exitCode: 78 });
+    expect(readFileSync(file, "utf8")).toBe("precious");
+  });
+});
+
+describe("Control", () => {
+  const emitted: ChoirEvent[] = [];
+  const control = (options: Partial<ControlSetup["options"]>): Control => {
+    emitted.length = 0;
+    const context = { environment: { XDG_RUNTIME_DIR: temp }, uid: process.getuid!(), temporary: temp, run: temp };
+    const made = new Control({
+      name: "app",
+      options: { control: undefined, bindRetry: 0, ...options },
+      context,
+      clock: systemClock,
+      emit: (event) => emitted.push(event),
+    });
+    opened.push(made);
+    return made;
+  };
+
+  it("opens in the session's folder, which it makes", async () => {
+    const found = await control({}).open(target);
+    expect(found).toBe(path.join(temp, "choir", "app.sock"));
+    expect(await askForStatus(found!)).toMatchObject({ kind: "alive" });
+  });
+
+  it("goes without, with a warning, when its folder is open to others", async () => {
+    await control({}).open(target);
+    for (const each of opened.splice(0)) await each.close();
+    chmodSync(path.join(temp, "choir"), 0o777);
+    expect(await control({}).open(target)).toBeUndefined();
+    expect(emitted).toMatchObject([
+      {
+        event: "control-unavailable",
+        error: expect.stringContaining("mode 0777"),
+        hint: expect.stringContaining("chmod"),
+      },
+    ]);
+  });
+
+  it("ends the program over a path that was asked for", async () => {
+    chmodSync(temp, 0o777);
+    await expect(control({ control: file }).open(target)).rejects.toMatchObject({ code: "ERR_CHOIR_CONTROL" });
+    chmodSync(temp, 0o700);
+    const missing = path.join(temp, "none", "app.sock");
+    await expect(control({ control: missing }).open(target)).rejects.toMatchObject({
+      message: expect.stringContaining("does not exist"),
+    });
+    const long = path.join(temp, "x".repeat(120));
+    await expect(control({ control: long }).open(target)).rejects.toMatchObject({
+      message: expect.stringContaining("too long"),
+    });
+    expect(emitted).toEqual([]);
+  });
+
+  it("is off when it is told so", async () => {
+    expect(await control({ control: "off" }).open(target)).toBeUndefined();
+    expect(emitted).toEqual([]);
+  });
+
+  it("waits for a predecessor of the same name until --bind-retry", async () => {
+    const first = control({});
+    const found = await first.open(target);
+    const second = control({ bindRetry: 10_000 }).open(target);
+    // The first look finds it alive: its answer is the sign that the other one waits now.
+    await within(
+      eventually(() => existsSync(found!)),
+      "the file",
+    );
+    await first.close();
+    expect(await within(second, "the successor")).toBe(found);
+  });
+});
+
+/** Leaves a socket's file behind, as a killed process does. */
+async function leaveStale(): Promise<void> {
+  const server = net.createServer().listen(path.join(temp, "other.sock"));
+  await once(server, "listening");
+  linkSync(path.join(temp, "other.sock"), file);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** Polls for what no event tells. */
+async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
