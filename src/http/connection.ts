@@ -2,6 +2,8 @@
 import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { OpenRequest } from "../protocol.ts";
+import type { PollResponse } from "./engine-polls.ts";
 import type { OutgoingFrames } from "./websocket-frames.ts";
 
 /** A request that was begun and is not over. */
@@ -13,6 +15,8 @@ export interface Exchange {
   readonly url: string;
   /** By `Clock.now()`. */
   readonly startedAt: number;
+  /** Set when it is a long poll: what the app answers it with. */
+  poll?: PollResponse;
 }
 
 /** How a connection left HTTP/1. */
@@ -43,8 +47,12 @@ export class Connection {
 
   /** Whether `answer` is open here. */
   has(answer: Exchange["answer"]): boolean {
-    for (const exchange of this.#exchanges) if (exchange.answer === answer) return true;
-    return false;
+    return this.exchangeOf(answer) !== undefined;
+  }
+
+  exchangeOf(answer: Exchange["answer"]): Exchange | undefined {
+    for (const exchange of this.#exchanges) if (exchange.answer === answer) return exchange;
+    return undefined;
   }
 
   begin(exchange: Exchange): void {
@@ -63,4 +71,14 @@ function remove(exchanges: Exchange[], at: number): void {
   // Nearly always the only one, or the last: that allocates nothing.
   if (at === exchanges.length - 1) exchanges.pop();
   else exchanges.splice(at, 1);
+}
+
+/** How a request is named in the log: without its query. */
+export function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
+  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
 }

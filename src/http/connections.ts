@@ -3,13 +3,14 @@
  * it only watches. `drain.ts` acts on what is known here, the statistics count it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
-import { Connection, type Exchange } from "./connection.ts";
+import { Connection, type Exchange, nameOf } from "./connection.ts";
+import { closePacketFor } from "./engine-polls.ts";
 import { tapServer } from "./server-tap.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
 
@@ -28,6 +29,8 @@ export interface ConnectionWatcher {
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
   /** An HTTP/2 request came, and the app is about to hear of it. */
   stream(connection: Connection): void;
+  /** An HTTP/2 request is a long poll. */
+  poll(exchange: Exchange): void;
   /** A connection left HTTP/1. */
   upgraded(connection: Connection): void;
   /** The last request open on a connection is over. */
@@ -199,15 +202,27 @@ export class Connections {
   }
 
   #request(response: ServerResponse): boolean {
-    // The stream of HTTP/2's compatibility API is known already.
     const { req } = response;
-    if (req.httpVersionMajor > 1) return false;
+    if (req.httpVersionMajor > 1) {
+      this.#compatible(response as unknown as Http2ServerResponse);
+      return false;
+    }
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
     return this.#watcher !== undefined;
+  }
+
+  /** A stream as HTTP/2's compatibility API has it: the stream itself is known already. */
+  #compatible(response: Http2ServerResponse): void {
+    if (closePacketFor(response.req) === undefined) return;
+    const session = response.stream.session as ServerHttp2Session | undefined;
+    const exchange = session && this.#sessions.get(session)?.exchangeOf(response.stream);
+    if (exchange === undefined) return;
+    exchange.poll = response;
+    this.#watcher?.poll(exchange);
   }
 
   #held(response: ServerResponse, dispatch: () => void): void {
@@ -282,13 +297,4 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
-}
-
-function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
-  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }
