@@ -1,6 +1,6 @@
 /**
  * Counts the answers of one HTTP server and how long they took. Runs in the instance; the cost for each request is what matters
- * here: one clock read and a few additions (bench/rows/measuring). src/http/connections.ts tells it when.
+ * here: one clock read and a few additions. src/http/connections.ts tells it when.
  */
 import { bucketOf, DURATION_BUCKETS } from "../histogram.ts";
 import { type Measured, RESPONSE_KINDS, responseIndex, toSparse } from "../measured.ts";

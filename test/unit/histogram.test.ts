@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, double, array, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bucketOf, countUpTo, DURATION_BOUNDS_MS, DURATION_BUCKETS, quantile } from "../../src/histogram.ts";
 
@@ -21,8 +21,8 @@ describe("bucketOf", () => {
   });
 
   it("puts every duration between the bound below it and its own, which is included", () => {
-    fc.assert(
-      fc.property(fc.double({ min: 0, max: 200_000, noNaN: true }), (ms) => {
+    assert(
+      property(double({ min: 0, max: 200_000, noNaN: true }), (ms) => {
         const bucket = bucketOf(ms);
         expect(ms).toBeLessThanOrEqual(DURATION_BOUNDS_MS[bucket] ?? Infinity);
         if (bucket > 0) expect(ms).toBeGreaterThan(DURATION_BOUNDS_MS[bucket - 1]!);
@@ -36,9 +36,9 @@ describe("bucketOf", () => {
 
 describe("quantile", () => {
   it("is right to within a bucket, whatever the durations", () => {
-    const durations = fc.array(fc.double({ min: 0.02, max: LAST, noNaN: true }), { minLength: 1, maxLength: 200 });
-    fc.assert(
-      fc.property(durations, fc.constantFrom(0.01, 0.5, 0.9, 0.99, 1), (all, q) => {
+    const durations = array(double({ min: 0.02, max: LAST, noNaN: true }), { minLength: 1, maxLength: 200 });
+    assert(
+      property(durations, constantFrom(0.01, 0.5, 0.9, 0.99, 1), (all, q) => {
         const exact = all.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(q * all.length) - 1)]!;
         const estimate = quantile(histogramOf(all), q)!;
         expect(bucketOf(estimate)).toBeGreaterThanOrEqual(bucketOf(exact) - 1);
