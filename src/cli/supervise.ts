@@ -14,6 +14,7 @@ import type { Sink } from "../logs/sinks/sink.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
+import { takeServiceManager } from "../options/service-manager.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
@@ -65,6 +66,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     program: programOf(resolution.rest),
     options,
     tls,
+    serviceManager: takeServiceManager(),
     logs,
     strayErrors,
     hasTerminal: hasControllingTerminal(),
