@@ -13,6 +13,8 @@ import { processEnvironment } from "../options/environment.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
+import type { Declaration } from "../protocol.ts";
+import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -25,6 +27,9 @@ export interface SupervisorSetup {
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  readonly origins: RunningOptions["origins"];
+  /** What the code gave to the Runner. */
+  readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
   readonly logs: LogRouter;
@@ -91,6 +96,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    keptOptions: new KeptOptions(setup, emit),
     tls,
     logs,
     broker: new Broker({ clock }),
