@@ -85,24 +85,11 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { name, version, options, logs } = setup;
+  const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = createLauncher({
-    name,
-    concurrency: instances,
-    program: setup.program,
-    sockets,
-    limits: options,
-    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
-    keptOptions: new KeptOptions(setup, emit),
-    tls,
-    logs,
-    broker: new Broker({ clock }),
-    clock,
-    emit,
-  });
+  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
@@ -124,6 +111,22 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+  const { options } = setup;
+  return createLauncher({
+    ...setup,
+    concurrency,
+    sockets,
+    limits: options,
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    keptOptions: new KeptOptions(setup, emit),
+    tls,
+    broker: new Broker({ clock: systemClock }),
+    clock: systemClock,
+    emit,
+  });
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
