@@ -14,6 +14,8 @@ import type { NotifyAddress, ServiceManager } from "../options/service-manager.t
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
+import type { Declaration } from "../protocol.ts";
+import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -28,6 +30,9 @@ export interface SupervisorSetup {
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  readonly origins: RunningOptions["origins"];
+  /** What the code gave to the Runner. */
+  readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
   /** What started the process has passed to it. */
@@ -99,7 +104,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = launcherOf(setup, { instances, emit, sockets, tls });
+  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
@@ -126,23 +131,16 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-interface LauncherParts extends Omit<Surroundings, "control"> {
-  readonly instances: number;
-}
-
-function launcherOf(
-  { name, program, options, logs }: SupervisorSetup,
-  { instances, emit, sockets, tls }: LauncherParts,
-): ReturnType<typeof createLauncher> {
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+  const { options } = setup;
   return createLauncher({
-    name,
-    concurrency: instances,
-    program,
+    ...setup,
+    concurrency,
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    keptOptions: new KeptOptions(setup, emit),
     tls,
-    logs,
     broker: new Broker({ clock: systemClock }),
     clock: systemClock,
     emit,
