@@ -48,7 +48,9 @@ export class NotifyRecorder implements AsyncDisposable {
 
   /** The messages without pings and prolongations, whose number is a matter of time. */
   story(): string[][] {
-    const withoutExtension = this.messages.map((message) => message.filter((line) => !/^EXTEND_TIMEOUT_/.test(line)));
+    const withoutExtension = this.messages.map((message) =>
+      message.filter((line) => !line.startsWith("EXTEND_TIMEOUT_")),
+    );
     return withoutExtension.filter((message) => message.length > 0 && message[0] !== "WATCHDOG=1");
   }
 

@@ -143,7 +143,7 @@ describeWith({ programs: ["systemd-socket-activate"] }, "socket activation", () 
     );
     await using manager = new Running(child, temp);
     const listening = new Promise<void>((resolve) => {
-      child.stderr!.on("data", () => {
+      child.stderr.on("data", () => {
         if (manager.stderr.includes("Listening on")) resolve();
       });
     });
@@ -153,9 +153,9 @@ describeWith({ programs: ["systemd-socket-activate"] }, "socket activation", () 
     expect(manager.events("sockets-passed")).toMatchObject([{ names: ["web"], addresses: [`unix:${socketPath}`] }]);
 
     const statuses: number[] = [];
-    let stopped = false;
+    const stopped = new AbortController();
     const clients = Array.from({ length: 4 }, async () => {
-      while (!stopped) statuses.push(await get());
+      while (!stopped.signal.aborted) statuses.push(await get());
     });
     for (const round of [1, 2]) {
       const starts = await manager.eventCount("starting", round);
@@ -163,7 +163,7 @@ describeWith({ programs: ["systemd-socket-activate"] }, "socket activation", () 
       process.kill(starts.at(-1)!.pid!, "SIGKILL");
       await manager.eventCount("instance-ready", round + 1);
     }
-    stopped = true;
+    stopped.abort();
     await Promise.all(clients);
     expect(statuses.length).toBeGreaterThan(10);
     expect(new Set(statuses)).toEqual(new Set([200]));
