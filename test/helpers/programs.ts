@@ -7,7 +7,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 
 /** Those of the programs that are not in PATH. */
-export function missingPrograms(programs: readonly string[]): string[] {
+function missingPrograms(programs: readonly string[]): string[] {
   const folders = (process.env["PATH"] ?? "").split(path.delimiter);
   return programs.filter((program) => !folders.some((folder) => isExecutable(path.join(folder, program))));
 }
