@@ -15,6 +15,20 @@ const DESCRIBERS: Describers = {
     message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
     ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
+  "sockets-passed": ({ names, addresses }) => ({
+    level: "info",
+    message: `Listening on ${count(names.length, "socket")} passed by the service manager (${names.join(", ")}) at ${addresses.join(" and ")}: --address and --port are not used`,
+  }),
+  "sockets-for-another": ({ pid }) => ({
+    level: "warn",
+    message: `The service manager passed its sockets to process ${pid}, not to this one: they are not used`,
+    detail: "Let the unit start node itself (ExecStart=/usr/bin/node main.js), not npm or a shell without exec",
+  }),
+  "notify-failed": ({ error }) => ({
+    level: "warn",
+    message: `The service manager cannot be told how the service is doing: ${error}`,
+    detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
+  }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
     message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,

@@ -51,6 +51,12 @@ export type ChoirEvent =
       /** The control socket's path; left away when there is none. */
       readonly control?: string;
     }
+  /** The service manager has passed listening sockets: these are used, in place of --address and --port. */
+  | { readonly event: "sockets-passed"; readonly names: readonly string[]; readonly addresses: readonly string[] }
+  /** The service manager has passed sockets, but to another process, which did not begin this one by `exec`. */
+  | { readonly event: "sockets-for-another"; readonly pid: number }
+  /** The service manager cannot be told how the service is doing. */
+  | { readonly event: "notify-failed"; readonly error: string }
   /** The app runs without a control socket. */
   | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({

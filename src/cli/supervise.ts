@@ -9,6 +9,7 @@ import { checkConfigureServer } from "../instance/app.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
+import { takeServiceManager } from "../options/service-manager.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
@@ -62,6 +63,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     origins: resolution.origins,
     declared: declarationOf(name, given),
     tls,
+    serviceManager: takeServiceManager(),
     logs,
     strayErrors,
     hasTerminal: hasControllingTerminal(),

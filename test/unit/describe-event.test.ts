@@ -30,6 +30,21 @@ const EXPIRING = {
 
 const SENTENCES: [ChoirEvent, string, string][] = [
   [
+    { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },
+    "info",
+    "Listening on 2 sockets passed by the service manager (web, admin) at 0.0.0.0:80 and unix:/run/admin: --address and --port are not used",
+  ],
+  [
+    { event: "sockets-for-another", pid: 12 },
+    "warn",
+    "The service manager passed its sockets to process 12, not to this one: they are not used",
+  ],
+  [
+    { event: "notify-failed", error: "spawn systemd-notify ENOENT" },
+    "warn",
+    "The service manager cannot be told how the service is doing: spawn systemd-notify ENOENT",
+  ],
+  [
     {
       event: "certificate-loaded",
       file: "/tls/a.pem",
