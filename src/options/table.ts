@@ -3,6 +3,7 @@
  * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { DEPLOY_ROWS } from "./deploy-rows.ts";
 import { HEALTH_OPTIONS } from "./health-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
@@ -180,6 +181,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
+  ...DEPLOY_ROWS,
   ...SERVER_ROWS,
   ready: option({
     kind: "string",
