@@ -109,7 +109,8 @@ function ofMetric(metric: Metric, figures: Collected["figures"]): MetricResult {
       min: Math.min(...values),
       max: Math.max(...values),
       values,
-      ...(contestant !== CHOIR && ratios.length > 0 ? { choirRatio: median(ratios) } : {}),
+      // Counts without a unit, as failures, have no ratio that means anything.
+      ...(contestant !== CHOIR && metric.unit !== "" && ratios.length > 0 ? { choirRatio: median(ratios) } : {}),
     };
   }
   return { ...metric, of };
