@@ -10,14 +10,19 @@ import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
+import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
+import type { Declaration } from "../protocol.ts";
+import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { type BoundSocket, bindSockets } from "./sockets.ts";
+import { openSockets } from "./open-sockets.ts";
+import type { BoundSocket } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
+import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
@@ -25,8 +30,13 @@ export interface SupervisorSetup {
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  readonly origins: RunningOptions["origins"];
+  /** What the code gave to the Runner. */
+  readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** What started the process has passed to it. */
+  readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
@@ -47,7 +57,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const sockets = await bindSockets(setup.options, systemClock);
+  const sockets = await openSockets(setup, emit);
   try {
     return await supervise(setup, { sockets, emit, control, tls });
   } finally {
@@ -66,6 +76,16 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   return module.openTls(tls, { clock: systemClock, emit });
 }
 
+/** Loaded where there is a service manager that listens: it costs the others no memory. */
+async function connectTo(
+  notify: NotifyAddress | undefined,
+  context: ConnectContext,
+): Promise<ServiceConnection | undefined> {
+  if (notify === undefined) return undefined;
+  const module = await import("../systemd/connect.ts");
+  return module.connectService(notify, context);
+}
+
 /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
 function close(sockets: readonly BoundSocket[]): void {
   for (const socket of sockets) socket.close();
@@ -80,25 +100,14 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { name, version, options, logs } = setup;
+  const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = createLauncher({
-    name,
-    concurrency: instances,
-    program: setup.program,
-    sockets,
-    limits: options,
-    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
-    tls,
-    logs,
-    broker: new Broker({ clock }),
-    clock,
-    emit,
-  });
+  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -109,15 +118,34 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
+  service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
+  await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+  const { options } = setup;
+  return createLauncher({
+    ...setup,
+    concurrency,
+    sockets,
+    limits: options,
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    keptOptions: new KeptOptions(setup, emit),
+    tls,
+    broker: new Broker({ clock: systemClock }),
+    clock: systemClock,
+    emit,
+  });
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
