@@ -121,7 +121,8 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
