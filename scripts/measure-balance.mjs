@@ -23,12 +23,19 @@ writeFileSync(
 await new Runner("balance", (app) => { app.get("/", () => String(process.pid)); }).run();
 `,
 );
-const tls = protocol === "http2" ? ["--http2", "--certificate-file", fixture("localhost.crt"), "--key-file", fixture("localhost.key")] : [];
-const program = spawn(process.execPath, [entry, "-p", "0", "-j", instances, "--log-format", "json", "--canary-time", "200ms", ...tls], {
-  env: { ...process.env, XDG_RUNTIME_DIR: folder },
-  stdio: ["ignore", "pipe", "inherit"],
-  detached: true,
-});
+const tls =
+  protocol === "http2"
+    ? ["--http2", "--certificate-file", fixture("localhost.crt"), "--key-file", fixture("localhost.key")]
+    : [];
+const program = spawn(
+  process.execPath,
+  [entry, "-p", "0", "-j", instances, "--log-format", "json", "--canary-time", "200ms", ...tls],
+  {
+    env: { ...process.env, XDG_RUNTIME_DIR: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  },
+);
 process.on("exit", () => {
   program.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
@@ -67,7 +74,10 @@ async function http1Client(id) {
       const request = http.get(url, { agent }, (response) => {
         if (socket !== undefined && socket !== request.socket) reconnects += 1;
         socket = request.socket;
-        response.setEncoding("utf8").on("data", (pid) => pids.set(id, pid)).on("end", resolve);
+        response
+          .setEncoding("utf8")
+          .on("data", (pid) => pids.set(id, pid))
+          .on("end", resolve);
       });
       request.on("error", () => resolve((failures += 1)));
     });
@@ -85,7 +95,10 @@ async function http2Client(id) {
     }
     await new Promise((resolve) => {
       const stream = session.request({ ":path": "/" });
-      stream.setEncoding("utf8").on("data", (pid) => pids.set(id, pid)).on("end", resolve);
+      stream
+        .setEncoding("utf8")
+        .on("data", (pid) => pids.set(id, pid))
+        .on("end", resolve);
       stream.on("error", () => resolve((failures += 1)));
     });
     await passed(PAUSE_MS);

@@ -77,6 +77,10 @@ const DESCRIBERS: Describers = {
     message: `Rolling restart on ${by}: starting generation ${generation}`,
   }),
   "restart-finished": describeRestart,
+  "connections-moved": (event) => ({
+    level: "debug",
+    message: `${subject(event)} holds more than its share: ${count(event.connections, "connection")} of it will be closed, each with its next answer`,
+  }),
   "options-kept": ({ generation, options }) => ({
     level: "warn",
     message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,

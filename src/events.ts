@@ -109,6 +109,8 @@ export type ChoirEvent =
       readonly why: string;
       readonly openRequests: readonly OpenRequest[];
     } & OfInstance)
+  /** It holds far more connections than the others: so many are closed, each with its next answer. */
+  | ({ readonly event: "connections-moved"; readonly connections: number } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
   /** The certificate that instances serve with from now on; dates are ISO 8601. */

@@ -2,6 +2,8 @@
 import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { Http1Drain } from "./drain-http1.ts";
+import type { Http2Drain } from "./drain-http2.ts";
 import type { OutgoingFrames } from "./websocket-frames.ts";
 
 /** A request that was begun and is not over. */
@@ -29,6 +31,8 @@ export class Connection {
   session: ServerHttp2Session | undefined = undefined;
   /** Set when it left HTTP/1. */
   upgrade: Upgrade | undefined = undefined;
+  /** Set when it is on its way to its end. */
+  ending: Http1Drain | Http2Drain | undefined = undefined;
   readonly #exchanges: Exchange[] = [];
 
   constructor(socket: Socket) {

@@ -18,7 +18,10 @@ export interface Heartbeat {
 
 export interface HeartbeatSetup {
   readonly intervalMs: number;
-  readonly connections: Pick<Connections, "count" | "requests" | "totalRequests" | "openRequests" | "oldestRequests">;
+  readonly connections: Pick<
+    Connections,
+    "count" | "upgraded" | "requests" | "totalRequests" | "openRequests" | "oldestRequests"
+  >;
   /** Sends a heartbeat, and calls `sent` when it has left the process. */
   readonly send: (beat: Heartbeat, sent: () => void) => void;
   readonly clock: Clock;
@@ -52,10 +55,11 @@ export function startHeartbeat(setup: HeartbeatSetup): void {
   clock.after(intervalMs, beat);
 }
 
-function countersOf(
-  connections: HeartbeatSetup["connections"],
-): Pick<Statistics, "requests" | "inFlight" | "connections"> {
-  return { requests: connections.totalRequests, inFlight: connections.requests, connections: connections.count };
+type Counters = Pick<Statistics, "requests" | "inFlight" | "connections" | "upgraded">;
+
+function countersOf(connections: HeartbeatSetup["connections"]): Counters {
+  const { totalRequests: requests, requests: inFlight, count, upgraded } = connections;
+  return { requests, inFlight, connections: count, upgraded };
 }
 
 /** What the process used since it was read last. */
@@ -76,7 +80,7 @@ class Meter {
     this.#delay.enable();
   }
 
-  read(): Omit<Statistics, "requests" | "inFlight" | "connections"> {
+  read(): Omit<Statistics, keyof Counters> {
     const now = this.#clock.now();
     const elapsed = Math.max(1, now - this.#at);
     const cpu = process.cpuUsage(this.#cpu);
