@@ -64,6 +64,11 @@ export const ERRORS = {
     remedy:
       "The message names the file and what is wrong with it. While the service runs, the certificate before it stays in use.",
   },
+  ERR_CHOIR_LOG_FILE: {
+    exit: EXIT.config,
+    about: "A log file cannot be written when the program starts, or its owner is not known.",
+    remedy: "The message names the file and the system's reason. What fails later is said on stderr and tried again.",
+  },
   ERR_CHOIR_ADDRESS: {
     exit: EXIT.config,
     about:

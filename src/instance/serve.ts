@@ -44,7 +44,7 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
     lifecycle.onLetGo((count) => letGo(connections, count, systemClock));
-    startHeartbeat({
+    const lastHeartbeat = startHeartbeat({
       intervalMs: role.birth.options.heartbeatInterval,
       connections,
       send: (beat, sent) => lifecycle.beat(beat, sent),
@@ -52,6 +52,8 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     });
     await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
     await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    // What was answered while it drained is to be counted too.
+    lastHeartbeat();
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);

@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { LOG_ROWS } from "./log-rows.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
@@ -268,14 +269,7 @@ export const OPTIONS = {
       "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
-  logFormat: option({
-    kind: "string",
-    choices: ["auto", "pretty", "json"],
-    group: "logs",
-    placeholder: "auto|pretty|json",
-    default: "auto",
-    help: "Form of the console's lines; auto is pretty on a terminal and json elsewhere",
-  }),
+  ...LOG_ROWS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -10,6 +10,7 @@ import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
+import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
@@ -18,8 +19,10 @@ import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { type BoundSocket, bindSockets } from "./sockets.ts";
+import { openSockets } from "./open-sockets.ts";
+import type { BoundSocket } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
+import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
@@ -32,6 +35,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** What started the process has passed to it. */
+  readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
@@ -52,7 +57,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const sockets = await bindSockets(setup.options, systemClock);
+  const sockets = await openSockets(setup, emit);
   try {
     return await supervise(setup, { sockets, emit, control, tls });
   } finally {
@@ -69,6 +74,16 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
+}
+
+/** Loaded where there is a service manager that listens: it costs the others no memory. */
+async function connectTo(
+  notify: NotifyAddress | undefined,
+  context: ConnectContext,
+): Promise<ServiceConnection | undefined> {
+  if (notify === undefined) return undefined;
+  const module = await import("../systemd/connect.ts");
+  return module.connectService(notify, context);
 }
 
 /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
@@ -92,6 +107,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -102,14 +118,17 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
+  service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
+  await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
