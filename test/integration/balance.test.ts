@@ -3,7 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import { type Running, startRunner, until } from "../helpers/start-runner.ts";
 
 const fixture = (file: string): string => fileURLToPath(new URL(`../fixtures/tls/localhost.${file}`, import.meta.url));
