@@ -77,6 +77,11 @@ const DESCRIBERS: Describers = {
     message: `Rolling restart on ${by}: starting generation ${generation}`,
   }),
   "restart-finished": describeRestart,
+  "options-kept": ({ generation, options }) => ({
+    level: "warn",
+    message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,
+    detail: "Stop the program and start it again for that",
+  }),
   scaled: ({ instances, was, by }) => ({
     level: "info",
     message: `Scaling from ${was} to ${count(instances, "instance")} on ${by}`,

@@ -162,6 +162,23 @@ export const ERRORS = {
     about: "The instance's connection to the broker is closed, since the instance or its supervisor is ending.",
     remedy: "Stop publishing when the instance drains: onShutdown tells.",
   },
+  ERR_CHOIR_LOCK_LOST: {
+    exit: EXIT.fatal,
+    about:
+      "A lock that was held is held no longer: the connection to who grants it broke, or its lease could not be renewed.",
+    remedy: "Stop what the lock protects when its signal aborts, and pass its token to what you write to.",
+  },
+  ERR_CHOIR_LOCK_STOLEN: {
+    exit: EXIT.fatal,
+    about: "A lock that was held was taken by another request with `steal: true`.",
+    remedy: "Stop what the lock protects when its signal aborts; steal only to recover from a holder that hangs.",
+  },
+  ERR_CHOIR_LOCK_LIMIT: {
+    exit: EXIT.fatal,
+    about:
+      "An instance has more locks held and waited for, or runOnce has more results to keep, than the supervisor allows.",
+    remedy: "Let go of locks that are not needed; let runOnce return a reference instead of a large result.",
+  },
   ERR_CHOIR_FRAME: {
     exit: EXIT.fatal,
     about: "Bytes on the pub/sub pipe are no frame of Choir's: something else wrote to the descriptor.",

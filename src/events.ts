@@ -145,6 +145,12 @@ export type ChoirEvent =
       readonly error?: string;
       readonly lastWords?: readonly string[];
     }
+  /** The code of a new generation asks for options that hold as long as the supervisor runs; values as JSON. */
+  | {
+      readonly event: "options-kept";
+      readonly generation: number;
+      readonly options: readonly { readonly option: string; readonly running: string; readonly wanted: string }[];
+    }
   | { readonly event: "scaled"; readonly instances: number; readonly was: number; readonly by: string }
   | { readonly event: "stopping"; readonly by: string }
   | { readonly event: "stop-forced"; readonly by: string }

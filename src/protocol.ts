@@ -85,12 +85,21 @@ export type ToSupervisor =
   | { readonly choir: "start-failed"; readonly error: SentError; readonly final: boolean }
   /** Its app cannot speak HTTP/2, and --http2 was given: clients are offered HTTP/1.1. Sent before it is ready. */
   | { readonly choir: "http1-only"; readonly app: string }
+  /** What its copy of the code gives to `new Runner`; sent by those of a rolling restart, before they are ready. */
+  | ({ readonly choir: "declared" } & Declaration)
   /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
   | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
   /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */
   | { readonly choir: "heartbeat"; readonly statistics: Statistics; readonly openRequests?: readonly OpenRequest[] };
+
+/** What code gives to `new Runner`. */
+export interface Declaration {
+  readonly name: string;
+  /** The table's options that are given, as JSON. */
+  readonly options: Readonly<Record<string, string>>;
+}
 
 /** Name of the global symbol under which an instance keeps a function that names its open requests, for the inspector. */
 export const OPEN_REQUESTS_SYMBOL = "choir.open-requests";

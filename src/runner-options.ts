@@ -2,6 +2,7 @@
 import type { HeaderPolicyOptions } from "./http/headers.ts";
 import type { FastifyOptions } from "./instance/fastify-app.ts";
 import type { TableOptions } from "./options/table.ts";
+import type { Declaration } from "./protocol.ts";
 
 /** Runs in every instance; a promise is waited for. */
 export type Hook = () => unknown;
@@ -38,6 +39,12 @@ export function splitOptions(options: RunnerOptions): { table: TableOptions; ext
     table: Object.fromEntries(entries.filter((entry) => !isExtra(entry))),
     extras: Object.fromEntries(entries.filter(isExtra)),
   };
+}
+
+/** What a Runner is given of the table's options, for a comparison. */
+export function declarationOf(name: string, options: RunnerOptions): Declaration {
+  const given = Object.entries(splitOptions(options).table).filter(([, value]) => value !== undefined);
+  return { name, options: Object.fromEntries(given.map(([option, value]) => [option, JSON.stringify(value)])) };
 }
 
 /** One hook or several, as a list. */

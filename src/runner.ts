@@ -50,7 +50,8 @@ export class Runner {
     const role = currentRole();
     if (role?.kind === "instance") {
       const { serveInstance } = await import("./instance/serve.ts");
-      await serveInstance(role, { configureServer: this.#configureServer, options: this.#options });
+      const definition = { name: this.#name, configureServer: this.#configureServer, options: this.#options };
+      await serveInstance(role, definition);
       return;
     }
     assumeRole({ kind: "supervisor" });

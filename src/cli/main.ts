@@ -3,7 +3,7 @@
  * of them; bin/choir.js starts it.
  */
 import { Command, CommanderError } from "commander";
-import { pathContext } from "../control/control.ts";
+import { CONTROL_OFF, pathContext } from "../control/control.ts";
 import { EXIT, type ExitCode, quote } from "../errors.ts";
 import { environmentText, processEnvironment, programArguments } from "../options/environment.ts";
 import { nearestName } from "../options/nearest.ts";
@@ -18,7 +18,7 @@ import { print, reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order of help. */
-const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
+export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
 
 /** Runs a command line, without node and the file; resolved with the exit code. */
 export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {
@@ -34,16 +34,18 @@ export async function main(args: readonly string[] = programArguments().args): P
 async function run(args: readonly string[]): Promise<ExitCode> {
   const [first, ...rest] = args;
   const asksForHelp = args.some((arg) => arg === "-h" || arg === "--help") || first === "help";
-  const named = first === "help" ? rest[0] : first;
-  if (asksForHelp || named === undefined) return help(named, asksForHelp);
+  const name = first === "help" ? rest[0] : first;
+  if (asksForHelp || name === undefined) return help(name, asksForHelp);
   if (first === "--version" || first === "-v") {
     print(`${version()}\n`);
     return EXIT.ok;
   }
-  const command = commandOf(named);
+  const command = commandOf(name);
   const { operands, flags } = readCommandLine(command, rest);
   const environment = processEnvironment();
-  const control = flags.control ?? environmentText("control", environment)?.text;
+  const named = flags.control ?? environmentText("control", environment)?.text;
+  // In the environment it may be meant for a program that is started from here.
+  const control = named === CONTROL_OFF ? undefined : named;
   const given = control === undefined ? flags : { ...flags, control };
   return command.run({ operands, flags: given, context: pathContext(environment) });
 }

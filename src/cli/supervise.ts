@@ -16,7 +16,7 @@ import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
-import { EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor } from "../supervisor/main.ts";
@@ -64,6 +64,8 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     version: version(),
     program: programOf(resolution.rest),
     options,
+    origins: resolution.origins,
+    declared: declarationOf(name, given),
     tls,
     logs,
     strayErrors,

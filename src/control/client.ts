@@ -3,7 +3,6 @@
  * that finds somebody at the place of its own socket.
  */
 import type { IncomingMessage } from "node:http";
-import { createInterface } from "node:readline";
 import { ChoirError, describeThrown, quote } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import { http } from "../http/node-http.ts";
@@ -125,10 +124,15 @@ async function readWhole(response: IncomingMessage): Promise<Read> {
 
 async function readLines(response: IncomingMessage, { onEvent }: CallOptions): Promise<Read> {
   let read: Read = {};
-  for await (const line of createInterface({ input: response })) {
-    const value: unknown = JSON.parse(line);
-    if (isEvent(value)) onEvent?.(value);
-    else read = { result: fieldOf(value, "result"), fault: fieldOf(value, "error") };
+  let unfinished = "";
+  for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
+    const lines = (unfinished + chunk).split("\n");
+    unfinished = lines.pop() ?? "";
+    for (const line of lines) {
+      const value: unknown = JSON.parse(line);
+      if (isEvent(value)) onEvent?.(value);
+      else read = { result: fieldOf(value, "result"), fault: fieldOf(value, "error") };
+    }
   }
   return read;
 }

@@ -31,7 +31,7 @@ export interface ControlSetup {
 }
 
 /** What --control says to go without. */
-const CONTROL_OFF = "off";
+export const CONTROL_OFF = "off";
 
 const RETRY_EVERY_MS = 100;
 

@@ -6,6 +6,11 @@ type Listener = (event: ChoirEvent) => void;
 export class EventFeed {
   readonly #listeners = new Set<Listener>();
 
+  /** How many follow them. */
+  get followers(): number {
+    return this.#listeners.size;
+  }
+
   /** Tells every subscriber, in the order they came. */
   emit(event: ChoirEvent): void {
     for (const listener of this.#listeners) listener(event);

@@ -40,7 +40,6 @@ export class ControlServer {
     this.#closeTimeout = closeTimeout;
     this.#http = http.createServer({
       requestTimeout,
-      headersTimeout: requestTimeout,
       keepAliveTimeout: 5000,
       connectionsCheckingInterval: Math.min(1000, requestTimeout),
       maxHeaderSize: 8 * 1024,

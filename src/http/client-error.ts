@@ -2,11 +2,11 @@
  * Answers what never becomes a request (malformed, too large, too slow) as Node itself does, with the policy's headers.
  * Runs in the instance; Node's own answer is a constant that no patch of ServerResponse reaches.
  */
-import { STATUS_CODES } from "node:http";
 import type { Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import type { HeaderPolicy } from "./headers.ts";
+import { http } from "./node-http.ts";
 
 export type ClientError = Error & { code?: string };
 
@@ -35,7 +35,7 @@ export function clientErrorHandler(policy: HeaderPolicy): ClientErrorHandler {
   return (error, socket) => {
     if (socket.writable && !isInHandshake(socket) && !hasBegunToAnswer(socket)) {
       const status = statusFor(error.code);
-      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${headers}\r\n`, "latin1");
+      socket.write(`HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ""}\r\n${headers}\r\n`, "latin1");
     }
     socket.destroy(error);
   };

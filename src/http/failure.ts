@@ -1,11 +1,12 @@
 /** Ends a request whose handler is never going to: with 500 while that can still be said, else with a cut. Runs in the instance. */
-import { STATUS_CODES, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
+import { http } from "./node-http.ts";
 
 /** How a request was ended: told so, cut off since its answer had begun, or over already. */
 export type Failure = "answered" | "cut" | "over";
 
-const MESSAGE = STATUS_CODES[500] ?? "";
+const MESSAGE = http.STATUS_CODES[500] ?? "";
 /** Headers that are the connection's and not the answer's. */
 const KEPT = new Set(["connection", "date"]);
 

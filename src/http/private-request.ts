@@ -2,10 +2,10 @@
  * Asks an app something before it listens, over a connection that only exists inside the process. Runs in the instance, and in
  * tests.
  */
-import http from "node:http";
 import type { Server } from "node:net";
 import { duplexPair } from "node:stream";
 import tls from "node:tls";
+import { http } from "./node-http.ts";
 
 /** Sends `GET path` to the server and resolves with the status of its answer. */
 function askPrivately(server: Server, path: string): Promise<number> {

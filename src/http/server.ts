@@ -2,7 +2,7 @@
  * Makes the HTTP server of an instance, and listens with it on the sockets that the supervisor has bound. Runs in the instance;
  * the supervisor's side is supervisor/sockets.ts.
  */
-import http, { type RequestListener } from "node:http";
+import type { RequestListener, ServerOptions } from "node:http";
 import type { createSecureServer, Http2SecureServer, ServerHttp2Session } from "node:http2";
 import https from "node:https";
 import { createRequire } from "node:module";
@@ -11,6 +11,7 @@ import { Server as TlsServer } from "node:tls";
 import type { InheritedListener, TlsMaterial } from "../protocol.ts";
 import type { HeaderPolicy } from "./headers.ts";
 import { type AppServer, applyLimits, DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
+import { http } from "./node-http.ts";
 import { secureContextOptions } from "./tls.ts";
 import { applyHeaderPolicy } from "./write-head.ts";
 
@@ -35,7 +36,7 @@ export interface HttpServerOptions extends ServerSettings {
   /** How long an HTTP/2 connection may idle, in milliseconds. Default: 72 s, as Fastify has it. */
   readonly http2IdleMs?: number | undefined;
   /** Node's own options of an HTTP/1 server. */
-  readonly node?: http.ServerOptions | undefined;
+  readonly node?: ServerOptions | undefined;
 }
 
 const HTTP2_IDLE_MS = 72_000;

@@ -4,12 +4,13 @@
  * `http.ServerResponse.prototype.writeHead` is the one place every response passes: a subclass would be lost when Express replaces
  * the prototype of `res`. HTTP/2 streams do not pass it: stream-head.ts is their place.
  */
-import { ServerResponse, type OutgoingHttpHeader } from "node:http";
+import type { OutgoingHttpHeader, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { answerClientErrors } from "./client-error.ts";
 import { clashes, type HeaderPolicy } from "./headers.ts";
 import { addAndRemove, withoutNodeHeaders, type FlatHead, type GivenHead } from "./head.ts";
 import type { AppServer } from "./limits.ts";
+import { http } from "./node-http.ts";
 import { applyToStreams } from "./stream-head.ts";
 
 type WriteHead = (this: ServerResponse, status: number, reason?: unknown, headers?: GivenHead) => ServerResponse;
@@ -43,8 +44,8 @@ export function applyHeaderPolicy(server: AppServer, policy: HeaderPolicy): void
 
 /** Replaces writeHead in the whole process; it does something only on connections that carry a mark. */
 function patchOnce(): void {
-  const prototype: { writeHead: WriteHead; writeHeader?: WriteHead; [PATCHED]?: true } =
-    ServerResponse.prototype as never;
+  const prototype: { writeHead: WriteHead; writeHeader?: WriteHead; [PATCHED]?: true } = http.ServerResponse
+    .prototype as never;
   if (prototype[PATCHED]) return;
   prototype[PATCHED] = true;
   prototype.writeHead = patched(prototype.writeHead);

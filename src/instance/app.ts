@@ -2,10 +2,11 @@
  * Recognises by shape what configureServer returned, so that no framework has to be loaded to be supported. Runs in the instance;
  * `checkConfigureServer` also in the supervisor, before the first instance starts. open-server.ts makes a server of the result.
  */
-import http, { type RequestListener } from "node:http";
+import type { RequestListener, Server } from "node:http";
 import net from "node:net";
 import { ChoirError, quote } from "../errors.ts";
 import type { AppServer } from "../http/limits.ts";
+import { http } from "../http/node-http.ts";
 import type { App } from "./fastify-app.ts";
 
 /** An app that answers a web `Request`: Hono, h3, Elysia, or an object written by hand. */
@@ -37,7 +38,7 @@ export interface NestApp {
 }
 
 /** Every app that Choir serves besides its own. */
-export type AnyApp = RequestListener | http.Server | FetchApp | CallbackApp | FastifyApp | NestApp;
+export type AnyApp = RequestListener | Server | FetchApp | CallbackApp | FastifyApp | NestApp;
 
 /** What configureServer may return: nothing or its own app when it took one, else the app to serve. */
 export type Served = void | App | AnyApp;
@@ -79,7 +80,7 @@ export function recogniseApp(served: unknown): ServedApp {
 }
 
 /** Makes sure that a server can be served: plain HTTP, and not listening. */
-export function checkServer(server: unknown): http.Server {
+export function checkServer(server: unknown): Server {
   if (!(server instanceof http.Server)) {
     const got = server instanceof net.Server ? "one for TLS, HTTP/2 or bare TCP" : quote(server);
     throw new ChoirError("ERR_CHOIR_NO_APP", `The server to serve must be an http.Server, got ${got}`, {

@@ -5,6 +5,7 @@
 import { inspect } from "node:util";
 import { ChoirError, describeThrown } from "../errors.ts";
 import {
+  type Declaration,
   type DrainReason,
   isControlMessage,
   type OpenRequest,
@@ -64,6 +65,11 @@ export class Lifecycle {
   /** Says that clients are offered HTTP/1.1 only, in spite of --http2. */
   http1Only(app: string): void {
     this.#send({ choir: "http1-only", app });
+  }
+
+  /** Says what its copy of the code gives to the Runner. */
+  declare(declaration: Declaration): void {
+    this.#send({ choir: "declared", ...declaration });
   }
 
   /** Says why it cannot start, and ends the process. */

@@ -10,7 +10,7 @@ import { drainServer } from "../http/drain.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
-import { hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
@@ -21,6 +21,7 @@ const PATIENCE_MS = 1000;
 
 /** What the user's file gave to the Runner. */
 export interface Definition {
+  readonly name: string;
   readonly configureServer: unknown;
   readonly options: RunnerOptions;
 }
@@ -29,6 +30,8 @@ export interface Definition {
 export async function serveInstance(role: InstanceRole, definition: Definition): Promise<void> {
   const { lifecycle, hooks } = role;
   const { extras } = splitOptions(definition.options);
+  // The supervisor has not read this code: it may ask for what cannot change while the supervisor runs.
+  if (role.birth.info.generation > 0) lifecycle.declare(declarationOf(definition.name, definition.options));
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
   const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));

@@ -79,7 +79,7 @@ async function takeStack(url: string, signal: AbortSignal): Promise<Examination>
     inspector.send("Debugger.pause");
     const [innermost, ...outer] = await Promise.race([pause.frames, abortion(signal)]);
     if (innermost === undefined) throw new Error("A pause without frames");
-    const stack = [innermost, ...outer].slice(0, MOST_FRAMES).map((frame) => describeFrame(frame, pause.urls));
+    const stack = blockingStack([innermost, ...outer], pause.urls);
     const id = inspector.send("Debugger.evaluateOnCallFrame", {
       callFrameId: innermost.callFrameId,
       expression: `globalThis[Symbol.for(${JSON.stringify(OPEN_REQUESTS_SYMBOL)})]?.()`,
@@ -87,7 +87,11 @@ async function takeStack(url: string, signal: AbortSignal): Promise<Examination>
       silent: true,
     });
     const openRequests = await Promise.race([pause.value(id), abortion(signal)]).catch(() => undefined);
-    return isOpenRequests(openRequests) ? { stack, openRequests } : { stack };
+    return {
+      stack,
+      ...(stack.length === 0 && { missing: NO_CODE }),
+      ...(isOpenRequests(openRequests) && { openRequests }),
+    };
   } finally {
     inspector.close();
   }
@@ -126,14 +130,26 @@ class Pause {
   }
 }
 
-interface CallFrame {
+/**
+ * What blocks the loop, innermost first. A pause that comes early finds Node still saying that its inspector was opened (an
+ * `internalMessage` for `node:cluster`), called from wherever the program was: those frames are the question's, not the program's.
+ */
+export function blockingStack(frames: readonly CallFrame[], urls: ReadonlyMap<string, string>): string[] {
+  const urlOf = (frame: CallFrame): string => urls.get(frame.location.scriptId) ?? "unknown script";
+  const isAnnouncement = frames[0] !== undefined && urlOf(frames[0]) === "node:internal/child_process";
+  const program = frames.findIndex((frame) => !/^node:(?:events|internal\/child_process)$/.test(urlOf(frame)));
+  const own = isAnnouncement ? frames.slice(program === -1 ? frames.length : program) : frames;
+  return own.slice(0, MOST_FRAMES).map((frame) => describeFrame(frame, urlOf(frame)));
+}
+
+export interface CallFrame {
   readonly callFrameId: string;
   readonly functionName: string;
   readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number };
 }
 
-function describeFrame({ functionName, location }: CallFrame, urls: ReadonlyMap<string, string>): string {
-  const place = `${pathOf(urls.get(location.scriptId) ?? "unknown script")}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
+function describeFrame({ functionName, location }: CallFrame, url: string): string {
+  const place = `${pathOf(url)}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`;
   return functionName === "" ? `at ${place}` : `at ${functionName} (${place})`;
 }
 
@@ -144,6 +160,8 @@ function pathOf(url: string): string {
     return url;
   }
 }
+
+const NO_CODE = "no JavaScript was running when its inspector answered: it was in native code, or had just come back";
 
 const MISSING: Readonly<Record<ThreadState, string>> = {
   stopped: "the process was stopped, by a signal (SIGSTOP) or a debugger",

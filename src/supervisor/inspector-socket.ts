@@ -3,8 +3,8 @@
  * client. Runs in the supervisor, for the second before it kills an instance that does not respond.
  */
 import { randomBytes } from "node:crypto";
-import http from "node:http";
 import type { Duplex } from "node:stream";
+import { http } from "../http/node-http.ts";
 
 /** A message of the inspector's protocol. */
 export interface InspectorMessage {

@@ -201,7 +201,8 @@ export class Instance {
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
         return;
       case "http1-only":
-      // Of the app, not of this instance: src/supervisor/tls.ts says it once.
+      case "declared":
+      // Of the app, not of this instance: src/supervisor/tls.ts and kept-options.ts say it once.
     }
   }
 

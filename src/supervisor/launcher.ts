@@ -13,6 +13,7 @@ import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
 import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
 import { countOomKills } from "./memory.ts";
+import type { KeptOptions } from "./kept-options.ts";
 import { Locations } from "./locations.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { ThreadState } from "./thread-state.ts";
@@ -65,6 +66,7 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
+  readonly keptOptions: KeptOptions;
 }
 
 const PRELOAD = fileURLToPath(new URL("../instance/main.js", import.meta.url));
@@ -92,6 +94,7 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
       patients.set(instance, patient);
       connectMessages(setup, instance, child);
       setup.tls?.attach(child);
+      setup.keptOptions.attach(child, place.generation);
       return instance;
     },
     examine(instance, state) {
@@ -99,7 +102,11 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
       if (patient === undefined) throw new Error("An instance of another launcher. This is a bug in Choir");
       return examine(patient, { state, clock: setup.clock });
     },
-    prepare: (generation) => locations.prepare(generation),
+    prepare(generation) {
+      locations.prepare(generation);
+      // Who restarts after a renewal expects it to be taken up; one that cannot be read is said by the regular look.
+      void setup.tls?.check().catch(() => {});
+    },
     isThere: (generation) => locations.isThere(generation),
   };
 }

@@ -13,6 +13,8 @@ import { processEnvironment } from "../options/environment.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
+import type { Declaration } from "../protocol.ts";
+import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -25,6 +27,9 @@ export interface SupervisorSetup {
   readonly version: string;
   readonly program: Program;
   readonly options: ResolvedOptions;
+  readonly origins: RunningOptions["origins"];
+  /** What the code gave to the Runner. */
+  readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
   readonly logs: LogRouter;
@@ -80,23 +85,11 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { name, version, options, logs } = setup;
+  const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = createLauncher({
-    name,
-    concurrency: instances,
-    program: setup.program,
-    sockets,
-    limits: options,
-    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
-    tls,
-    logs,
-    broker: new Broker({ clock }),
-    clock,
-    emit,
-  });
+  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
@@ -118,6 +111,22 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+  const { options } = setup;
+  return createLauncher({
+    ...setup,
+    concurrency,
+    sockets,
+    limits: options,
+    instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
+    keptOptions: new KeptOptions(setup, emit),
+    tls,
+    broker: new Broker({ clock: systemClock }),
+    clock: systemClock,
+    emit,
+  });
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {

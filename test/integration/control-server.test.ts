@@ -1,7 +1,7 @@
 /** The control socket in this process, with a stand-in for the supervisor: what clients may do, and what they may not. */
 import { once } from "node:events";
 import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import type http from "node:http";
+import type { RequestOptions } from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -71,7 +71,7 @@ async function open(options: { requestTimeout?: number; closeTimeout?: number } 
   return server;
 }
 
-function request(url: string, options: http.RequestOptions & { body?: string } = {}) {
+function request(url: string, options: RequestOptions & { body?: string } = {}) {
   return ask(`http://localhost${url}`, { socketPath: file, ...options });
 }
 
@@ -108,24 +108,25 @@ describe("routes", () => {
   });
 
   it.each([
-    ["GET", "/", 404, undefined, "/v1/status"],
-    ["GET", "/v1/status/", 404, undefined, "Nothing is at"],
-    ["POST", "/v1/status", 405, undefined, "takes GET, got POST"],
-    ["GET", "/v1/stop", 405, undefined, "takes POST, got GET"],
-    ["POST", "/v1/scale", 400, "{", "is not JSON"],
-    ["POST", "/v1/scale", 400, "[]", "must be a JSON object, got an array"],
-    ["POST", "/v1/scale", 400, "null", "must be a JSON object"],
-    ["POST", "/v1/scale", 400, "", '"instances" must be a whole number from 1 to 1024, got undefined'],
-    ["POST", "/v1/scale", 400, '{"instances":"3"}', 'got "3"'],
-    ["POST", "/v1/scale", 400, '{"instances":0}', "got 0"],
-    ["POST", "/v1/scale", 400, '{"instances":1.5}', "got 1.5"],
-    ["POST", "/v1/scale", 400, '{"instances":1e9}', "got 1000000000"],
-    ["POST", "/v1/scale", 400, '{"instances":2,"force":true}', 'Unknown field "force"'],
-    ["POST", "/v1/restart", 400, '{"instances":2}', 'Unknown field "instances"'],
-    ["POST", "/v1/stop", 413, `{"x":"${"x".repeat(20_000)}"}`, "over 16384 bytes"],
-  ])("refuse %s %s with %i", async (method, url, status, body, message) => {
+    { ask: "GET /", status: 404, message: "/v1/status" },
+    { ask: "GET /v1/status/", status: 404, message: "Nothing is at" },
+    { ask: "POST /v1/status", status: 405, message: "takes GET, got POST" },
+    { ask: "GET /v1/stop", status: 405, message: "takes POST, got GET" },
+    { ask: "POST /v1/scale", body: "{", status: 400, message: "is not JSON" },
+    { ask: "POST /v1/scale", body: "[]", status: 400, message: "must be a JSON object, got an array" },
+    { ask: "POST /v1/scale", body: "null", status: 400, message: "must be a JSON object" },
+    { ask: "POST /v1/scale", status: 400, message: '"instances" must be a whole number from 1 to 1024, got undefined' },
+    { ask: "POST /v1/scale", body: '{"instances":"3"}', status: 400, message: 'got "3"' },
+    { ask: "POST /v1/scale", body: '{"instances":0}', status: 400, message: "got 0" },
+    { ask: "POST /v1/scale", body: '{"instances":1.5}', status: 400, message: "got 1.5" },
+    { ask: "POST /v1/scale", body: '{"instances":1e9}', status: 400, message: "got 1000000000" },
+    { ask: "POST /v1/scale", body: '{"instances":2,"force":true}', status: 400, message: 'Unknown field "force"' },
+    { ask: "POST /v1/restart", body: '{"instances":2}', status: 400, message: 'Unknown field "instances"' },
+    { ask: "POST /v1/stop", body: `{"x":"${"x".repeat(20_000)}"}`, status: 413, message: "over 16384 bytes" },
+  ])("refuse $ask with $status: $message", async ({ ask, body, status, message }) => {
     await open();
-    const answer = await request(url, { method, ...(body !== undefined && { body }) });
+    const [method, url = ""] = ask.split(" ");
+    const answer = await request(url, { ...(method && { method }), ...(body !== undefined && { body }) });
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.body)).toEqual({
       error: { code: "ERR_CHOIR_REQUEST", message: expect.stringContaining(message) },
@@ -268,7 +269,12 @@ describe("hostile clients", () => {
       const socket = net.connect(file);
       socket.write("POST /v1/restart HTTP/1.1\r\nAccept: application/x-ndjson\r\nContent-Length: 0\r\n\r\n");
       await within(once(socket, "data"), "the head of the answer");
+      expect(events.followers).toBe(1);
       socket.destroy();
+      await within(
+        eventually(() => events.followers === 0),
+        "the end of the answer",
+      );
     }
     events.emit(SCALED);
     expect((await request("/v1/status")).status).toBe(200);

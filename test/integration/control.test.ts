@@ -1,7 +1,9 @@
 /** The `choir` command against real programs: found, shown, restarted, scaled and stopped through their control sockets. */
+import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { Snapshot } from "../../src/supervisor/snapshot.ts";
 import { runChoir } from "../helpers/run-choir.ts";
@@ -127,6 +129,23 @@ describe("choir restart", () => {
     const { code, stdout } = await restarted;
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ outcome: "stopped" });
+  });
+});
+
+describe("a supervisor that is killed while a command waits", () => {
+  it.each([["restart"], ["stop"]])("ends choir %s with 69", async (command) => {
+    const args = ["--canary-time", "1m"];
+    await using runner = startRunner("hello.mjs", { instances: 1, args });
+    const url = await runner.ready(1);
+    const slow = ask(`${url}/slow/2000`);
+    await ask(url);
+    const ended = runChoir([command], runner.runtime);
+    await runner.event(command === "stop" ? "stopping" : "restart-started");
+    runner.child.kill("SIGKILL");
+    const { code, stderr } = await ended;
+    expect(code).toBe(69);
+    expect(stderr).toContain(`No answer at "${socketOf(runner, "hello")}"`);
+    await slow;
   });
 });
 
@@ -272,4 +291,11 @@ describe("the supervisor's side", () => {
     await until(() => runner.events("starting").length === 1, "the first event");
     expect(runner.events("starting")[0]).not.toHaveProperty("control");
   });
+});
+
+it.each(["cli/supervise.js", "supervisor/main.js", "instance/serve.js"])("%s does not load undici", async (file) => {
+  const url = new URL(`../../dist/src/${file}`, import.meta.url).href;
+  const script = `await import(${JSON.stringify(url)}); console.log(process.moduleLoadList.filter((name) => name.includes("undici")).join());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+  expect(stdout).toBe("\n");
 });

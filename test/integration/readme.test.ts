@@ -69,18 +69,25 @@ const CHECKS: Readonly<Record<string, (url: string, runner: Running) => Promise<
 };
 const TEST = "greeting.test.ts";
 
-/** Asks each of two instances, while the other one is stopped and cannot take the connection, until it gives the answer. */
+/**
+ * Asks each of two instances, while the other one is stopped and cannot take the connection, until it gives the answer. Between two
+ * questions the other one runs: what it has published may still be in it when its own answer is read here.
+ */
 async function everywhere(runner: Running, url: string, body: string): Promise<void> {
   const pids = runner.survivors();
   expect(pids).toHaveLength(2);
   for (const [index, pid] of pids.entries()) {
     const other = pids[1 - index]!;
-    process.kill(other, "SIGSTOP");
-    try {
-      await until(async () => (await ask(url)).body === body, `${body} from instance ${pid} at ${url}`, 3000);
-    } finally {
-      process.kill(other, "SIGCONT");
-    }
+    await until(async () => (await askAlone(url, other)) === body, `${body} from instance ${pid} at ${url}`);
+  }
+}
+
+async function askAlone(url: string, other: number): Promise<string> {
+  process.kill(other, "SIGSTOP");
+  try {
+    return (await ask(url)).body;
+  } finally {
+    process.kill(other, "SIGCONT");
   }
 }
 

@@ -9,7 +9,7 @@ const CHOIR = fileURLToPath(new URL("../../dist/src/index.js", import.meta.url))
 const FAST = ["--canary-time", "200ms"];
 
 /** Writes a release of an app that answers with `body`, or does what `start` says. */
-function release(folder: string, body: string, start = ""): void {
+function release(folder: string, body: string, start = "", options = "{}"): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(
     path.join(folder, "main.mjs"),
@@ -19,7 +19,7 @@ function release(folder: string, body: string, start = ""): void {
        ${start}
        app.get("/", () => ${JSON.stringify(body)});
        app.get("/cwd", () => process.cwd());
-     }).run();`,
+     }, ${options}).run();`,
   );
 }
 
@@ -53,6 +53,25 @@ describe("rolling restart on SIGHUP", () => {
     expect(runner.events("instance-exited")).toMatchObject([
       { generation: 0, reason: "asked", code: 0 },
       { generation: 0, reason: "asked", code: 0 },
+    ]);
+  });
+
+  it("names the options in the new code that cannot change while the program runs", async () => {
+    await using workplace = startRunner("hello.mjs", { instances: 1 });
+    const link = path.join(workplace.temp, "current");
+    release(path.join(workplace.temp, "one"), "one", "", "{ maxRequests: 1000, port: 1 }");
+    release(path.join(workplace.temp, "two"), "two", "", "{ maxRequests: 2000, port: 2 }");
+    deploy(link, path.join(workplace.temp, "one"));
+    await using runner = startRunner(path.join(link, "main.mjs"), { instances: 2, args: FAST });
+    const url = await runner.ready(2);
+    expect(await restart(runner)).toMatchObject({ outcome: "done" });
+    expect(runner.events("options-kept")).toEqual([]);
+    deploy(link, path.join(workplace.temp, "two"));
+    expect(await restart(runner)).toMatchObject({ outcome: "done" });
+    expect((await ask(url)).body).toBe("two");
+    // The port was given on the command line, which wins over both.
+    expect(runner.events("options-kept")).toMatchObject([
+      { level: 40, generation: 2, options: [{ option: "maxRequests", running: "1000", wanted: "2000" }] },
     ]);
   });
 

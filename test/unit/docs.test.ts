@@ -1,6 +1,8 @@
 // The generated pages name all that the tables hold; `scripts/generate-docs.mjs --check` compares them letter by letter.
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
+import { COMMANDS } from "../../src/cli/main.ts";
+import { ROUTES } from "../../src/control/routes.ts";
 import { ERRORS, EXIT, EXIT_MEANINGS } from "../../src/errors.ts";
 import { leftOf } from "../../src/options/help.ts";
 import { OPTION_NAMES, specOf } from "../../src/options/table.ts";
@@ -25,4 +27,10 @@ it("docs/errors.md has every error with its remedy and every exit code, and no o
   expect(errors.match(/^### /gm)).toHaveLength(Object.keys(ERRORS).length);
   for (const [code, meaning] of Object.entries(EXIT_MEANINGS)) expect(errors).toContain(`| ${code} | ${meaning} |`);
   expect(Object.keys(EXIT_MEANINGS).map(Number)).toEqual(Object.values(EXIT));
+});
+
+it("docs/commands.md has every command and every route", () => {
+  const commands = page("commands.md");
+  for (const { name, operands } of COMMANDS) expect(commands).toContain(`| \`choir ${name} ${operands}\` | `);
+  for (const { method, path, about } of ROUTES) expect(commands).toContain(`| \`${method} ${path}\` | ${about} |\n`);
 });

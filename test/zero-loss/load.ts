@@ -28,7 +28,7 @@ export const SERVER_SENT_EVENTS: Crowd = { name: "server-sent events", client: s
 export const SLOW_UPLOAD: Crowd = { name: "slow upload", client: slowUpload, count: 3 };
 const SLOW_DOWNLOAD: Crowd = { name: "slow download", client: slowDownload, count: 2 };
 /** 100 streams in sum. */
-export const HTTP2: Crowd = { name: "HTTP/2", client: http2Streams(25), count: 4 };
+const HTTP2: Crowd = { name: "HTTP/2", client: http2Streams(25), count: 4 };
 
 /** Whatever speaks HTTP/1.1. */
 export const EVERYONE: readonly Crowd[] = [
@@ -42,6 +42,13 @@ export const EVERYONE: readonly Crowd[] = [
   SLOW_UPLOAD,
   SLOW_DOWNLOAD,
 ];
+
+/** Every kind of client that a target can have; half as many of each where they have to encrypt, since they share the two cores. */
+export function everyoneFor(target: Target): readonly Crowd[] {
+  if (target.ca === undefined) return EVERYONE;
+  const fewer = EVERYONE.map((crowd) => ({ ...crowd, count: Math.ceil(crowd.count / 2) }));
+  return target.http2 ? [...fewer, HTTP2] : fewer;
+}
 
 export interface Load {
   readonly journal: Journal;

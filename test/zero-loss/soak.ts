@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import path from "node:path";
 import { seededRandom } from "../helpers/random.ts";
-import { type Running, until } from "../helpers/start-runner.ts";
+import { ask, type Running, until } from "../helpers/start-runner.ts";
 import { EVERYONE, type Load, startLoad } from "./load.ts";
 import { type Program, readyPids, replace, restart, startProgram } from "./program.ts";
 import { type Sample, sampleOf } from "./resources.ts";
@@ -20,8 +20,8 @@ const WARM_UP = 0.2;
 const GROWTH = 1.15;
 const SEEN_WITHIN_MS = 1500;
 
-type Deed = "restart" | "kill" | "stall" | "replace";
-const DEEDS: readonly Deed[] = ["restart", "restart", "kill", "stall", "replace"];
+type Deed = "restart" | "kill" | "stop" | "stall" | "replace";
+const DEEDS: readonly Deed[] = ["restart", "restart", "kill", "stop", "stall", "replace"];
 
 interface Soak {
   readonly program: Program;
@@ -41,7 +41,7 @@ process.exitCode = (await soak()) ? 0 : 1;
 
 async function soak(): Promise<boolean> {
   const app = path.resolve("test/zero-loss/apps/everything.mjs");
-  const args = ["--canary-time", "500ms", "--log-format", "json"];
+  const args = ["--canary-time", "500ms", "--max-age", "20s"];
   const program = await startProgram("HTTP/1.1", { app, instances: INSTANCES, args });
   await using runner = program.runner;
   const load = startLoad(program.target, EVERYONE, seed);
@@ -78,6 +78,9 @@ async function act({ program, random, killed }: Soak, deed: Deed): Promise<void>
       await runner.event("instance-exited", { pid });
       return;
     case "stall":
+      await ask(`${program.target.origin}/block?ms=${Math.round(500 + 2000 * random())}`);
+      return;
+    case "stop":
       process.kill(pid, "SIGSTOP");
       await delay(500 + 2000 * random());
       process.kill(pid, "SIGCONT");
@@ -133,6 +136,7 @@ interface Findings {
 
 function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): string {
   const { lines } = soak.program.runner;
+  const recycled = soak.program.runner.events("instance-recycled").length;
   const row = (name: string, key: keyof Sample): string => {
     const all = samples.map((sample) => sample[key]);
     return `| ${name} | ${all[0]} | ${median(all)} | ${all.at(-1)} | ${Math.max(...all)} |`;
@@ -140,7 +144,7 @@ function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): 
   return [
     `## Soak: ${minutes} minutes, ${INSTANCES} instances, Node ${process.version}, seed ${seed}`,
     "",
-    `- Done: ${[...soak.done].map(([deed, times]) => `${deed} ${times}`).join(", ")}`,
+    `- Done: ${[...soak.done].map(([deed, times]) => `${deed} ${times}`).join(", ")}, recycled ${recycled}`,
     `- Answered: ${load.journal.total()} (${summary(load)})`,
     `- Failed in flight on a killed instance: ${load.journal.failures.length - lost.length}`,
     `- Lost: ${lost.length}`,

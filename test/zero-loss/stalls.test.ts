@@ -1,11 +1,13 @@
 /** R12 and R13: an instance whose loop is blocked, or whose process is stopped, delays its own requests and nobody else's. */
 import { describe, expect, test } from "vitest";
 import { ask, until } from "../helpers/start-runner.ts";
+import type { Failure } from "./clients/journal.ts";
 import { EVERYONE, startLoad } from "./load.ts";
 import { answers, readyPids, startProgram } from "./program.ts";
 import { expectNoLoss } from "./verdict.ts";
 
 const STALL_MS = 3000;
+const FOR_EVER_MS = 60_000;
 const ASKING = 4;
 
 /** Asks on new connections until told to stop; gives what each answer took, in milliseconds. */
@@ -69,5 +71,31 @@ describe.each(["blocked", "stopped"] as const)("an instance that is %s for a whi
     expectNoLoss(load, runner);
     await until(() => readyPids(runner).length === 2, "both instances");
     expect(runner.events("instance-exited")).toEqual([]);
+  });
+});
+
+describe.each(["blocked", "stopped"] as const)("an instance that is %s for ever", (how) => {
+  test("is killed and replaced; only what was in flight on it fails", async () => {
+    const { runner, target } = await startProgram("HTTP/1.1", { args: ["--unresponsive-timeout", "2s"] });
+    await using _ = runner;
+    const load = startLoad(target, EVERYONE, 12);
+    await answers(load, 300);
+    const [pid] = readyPids(runner);
+    if (how === "stopped") process.kill(pid!, "SIGSTOP");
+    else await ask(`${target.origin}/block?ms=${FOR_EVER_MS}`).catch(() => {});
+    const unresponsive = await runner.event("instance-unresponsive");
+    const exited = await runner.event("instance-exited", { pid: unresponsive.pid });
+    expect(exited).toMatchObject({ reason: "unresponsive", signal: "SIGKILL" });
+    if (how === "blocked") expect(JSON.stringify(unresponsive["stack"])).toContain("configure-everything.mjs");
+    else expect(unresponsive).toMatchObject({ pid });
+    await answers(load, 500);
+    await load.stop();
+    const onIt = (failure: Failure): boolean =>
+      !failure.hung &&
+      !failure.what.includes("ECONNREFUSED") &&
+      (failure.pid === undefined || failure.pid === unresponsive.pid) &&
+      Math.abs(failure.at - exited.time) < 1000;
+    expectNoLoss(load, runner, { except: onIt });
+    expect(runner.events("instance-unresponsive")).toHaveLength(1);
   });
 });

@@ -15,7 +15,7 @@ import { answers, type Protocol, startProgram } from "./program.ts";
 import { expectNoLoss } from "./verdict.ts";
 
 const CROWDS = [KEEP_ALIVE, KEEP_ALIVE_SLOW, NEW_CONNECTION, PIPELINING, SERVER_SENT_EVENTS, SLOW_UPLOAD];
-const PROTOCOLS: readonly Protocol[] = ["HTTP/1.1", "Unix socket"];
+const PROTOCOLS: readonly Protocol[] = ["HTTP/1.1", "TLS", "HTTP/2", "Unix socket"];
 
 describe.each(PROTOCOLS)("%s", (protocol) => {
   test.each(["SIGTERM", "SIGKILL"] as const)("a %s of the supervisor under load costs no request", async (signal) => {

@@ -29,7 +29,7 @@ export function http2Streams(streams: number): Client {
         }
       }
     };
-    await Promise.all(Array.from({ length: streams }, () => repeat(work, [5, 250], { request })));
+    await Promise.all(Array.from({ length: streams }, () => repeat(work, [20, 600], { request })));
     session?.destroy();
   };
 }

@@ -72,7 +72,7 @@ async function exchange(work: Work, answers: RawAnswers, whole: boolean): Promis
 
 function requestOf(body: Buffer, path: string): string {
   return (
-    `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\n` +
+    `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/octet-stream\r\n` +
     `content-length: ${body.length}\r\n\r\n${body.toString("latin1")}`
   );
 }

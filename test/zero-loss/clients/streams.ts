@@ -7,6 +7,8 @@ import { CutShort } from "./journal.ts";
 const EVENTS = 20;
 const UPLOADED_CHUNKS = 40;
 const DOWNLOADED_BYTES = 6_000_000;
+/** What a slow download reads before it rests. */
+const READ_AT_ONCE = 128 * 1024;
 
 /** Reads a stream of events to its end. */
 export const serverSentEvents: Client = (work) =>
@@ -44,9 +46,13 @@ export const slowDownload: Client = (work) =>
     request: () =>
       ask(work, `/download?bytes=${DOWNLOADED_BYTES}`, {}, async (response) => {
         let bytes = 0;
+        let unrested = 0;
         for await (const chunk of response as AsyncIterable<Buffer>) {
           bytes += chunk.length;
-          if (!work.stopped.aborted) await rest(work, 15 * (chunk.length / 65_536));
+          unrested += chunk.length;
+          if (unrested < READ_AT_ONCE) continue;
+          unrested = 0;
+          await rest(work, 30);
         }
         if (bytes !== DOWNLOADED_BYTES) throw new CutShort(`${bytes} of ${DOWNLOADED_BYTES} bytes`);
       }),
