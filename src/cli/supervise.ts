@@ -12,6 +12,7 @@ import { LogRouter } from "../logs/router.ts";
 import { ConsoleSink } from "../logs/sinks/console.ts";
 import type { Sink } from "../logs/sinks/sink.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
+import { engineSource } from "../options/engine-source.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
@@ -53,8 +54,10 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const tls = tlsSources(resolution.options, { origins: resolution.origins, environment: processEnvironment() });
-  // From here on only `tls` has passwords: what is not there cannot be shown.
+  const context = { name, origins: resolution.origins, environment: processEnvironment() };
+  const tls = tlsSources(resolution.options, context);
+  const engine = engineSource(resolution.options, context);
+  // From here on only these two have passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(resolution.options);
   const logs = openLogs(name, options);
@@ -67,6 +70,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     origins: resolution.origins,
     declared: declarationOf(name, given),
     tls,
+    engine,
     logs,
     strayErrors,
     hasTerminal: hasControllingTerminal(),

@@ -40,7 +40,7 @@ export class Bridge {
   readonly #link: Link;
   #state: BridgeStats["state"] = "connecting";
   /** What was said of the outage. */
-  #failure: string | undefined;
+  readonly #failures = new Set<string>();
   #connections = 0;
   #started: () => void = () => {};
   #startTimer: Timer | undefined;
@@ -57,7 +57,7 @@ export class Bridge {
       clock,
       limit: options.bufferLimit,
       onWaiting: () => this.#sender.wake(),
-      onLost: (lost, over) => options.report({ report: "dropped", ...lost, over }),
+      onLost: (lost, over) => options.report({ event: "engine-dropped", ...lost, over }),
       onWarning: (text) => this.#warn(text),
     });
     this.#sender = new Sender(this.#traffic.outgoing);
@@ -71,7 +71,10 @@ export class Bridge {
       },
       onConnected: (connection) => this.#onConnected(connection),
       onLost: (reason) => this.#onLost(reason),
-      onFailed: (error) => this.#sayUnreachable(error),
+      onFailed: (error) => {
+        this.#sayUnreachable(error);
+        this.#started();
+      },
     });
     options.broker.connectBridge({
       id: engine.kind,
@@ -81,7 +84,10 @@ export class Bridge {
     });
   }
 
-  /** Begins to connect. Resolves when the retained values of others are here, or after 3 s: an app starts without its engine. */
+  /**
+   * Begins to connect. Resolves when the retained values of others are here, or that has failed, or after 3 s: an app starts
+   * without its engine.
+   */
   async start(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#started = resolve;
@@ -131,12 +137,12 @@ export class Bridge {
   #onConnected(connection: EngineConnection): void {
     const { kind, url } = this.#options.engine;
     this.#connections++;
-    this.#failure = undefined;
+    this.#failures.clear();
     this.#state = "gathering";
     connection.subscribe(this.#names.peers);
     connection.subscribe(this.#names.allRetained);
     this.#traffic.interest.connect(connection);
-    this.#options.report({ report: "connected", engine: kind, url });
+    this.#options.report({ event: "engine-connected", engine: kind, url });
     this.#greeting.connected(connection);
     void this.#share(connection);
   }
@@ -176,16 +182,16 @@ export class Bridge {
     else this.#traffic.receive(subject, data);
   }
 
-  /** Once for each outage, and again when the cause is another one. */
+  /** Once for each outage and cause: it is tried again every two seconds. */
   #sayUnreachable(thrown: unknown): void {
     const error = describeThrown(thrown);
-    if (error === this.#failure) return;
-    this.#failure = error;
+    if (this.#failures.has(error)) return;
+    this.#failures.add(error);
     const { kind, url } = this.#options.engine;
-    this.#options.report({ report: "unreachable", engine: kind, url, error });
+    this.#options.report({ event: "engine-unreachable", engine: kind, url, error });
   }
 
   #warn(warning: string): void {
-    this.#options.report({ report: "warning", engine: this.#options.engine.kind, warning });
+    this.#options.report({ event: "engine-warning", engine: this.#options.engine.kind, warning });
   }
 }

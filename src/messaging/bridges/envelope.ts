@@ -27,8 +27,6 @@ const ORIGIN_BYTES = 8;
 const FIXED_BYTES = 16;
 const VERSION_BYTES = 8;
 const PART_BYTES = 4;
-/** The most bytes before the payload. */
-export const MAX_HEAD_BYTES = FIXED_BYTES + VERSION_BYTES + PART_BYTES;
 
 /** An envelope that was opened. */
 export interface Envelope {
@@ -99,11 +97,21 @@ export function splitEnvelope(data: Buffer, maxBytes: number): readonly Buffer[]
   });
 }
 
-/** Where version and origin lie in a sealed envelope without parts: engines compare records by these bytes. */
+/** Where version and origin lie in a record, which is a sealed envelope without parts: engines compare these bytes. */
 export const RECORD_FIELDS = {
   version: { start: FIXED_BYTES, end: FIXED_BYTES + VERSION_BYTES },
   origin: { start: 2, end: 2 + ORIGIN_BYTES },
 } as const;
+
+/** Whether one record is newer than another, by version and, at the same one, by who made it. */
+export function isNewerRecord(record: Uint8Array, than: Uint8Array): boolean {
+  return Buffer.compare(orderOf(record), orderOf(than)) > 0;
+}
+
+function orderOf(record: Uint8Array): Buffer {
+  const { version, origin } = RECORD_FIELDS;
+  return Buffer.concat([record.subarray(version.start, version.end), record.subarray(origin.start, origin.end)]);
+}
 
 function isVersioned(marks: number): boolean {
   return (marks & (MARK.retain | MARK.clear)) !== 0;

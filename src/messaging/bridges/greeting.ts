@@ -17,8 +17,8 @@ export interface GreetingOptions {
   readonly onGathered: () => void;
 }
 
-/** How long others are waited for after an outage: none takes longer to try again, and the rest is for connecting. */
-const GATHER_MS = MAX_DELAY_MS + 1500;
+/** How long others are waited for after an outage: none takes longer to try again, and the rest is for connecting on a busy machine. */
+const GATHER_MS = MAX_DELAY_MS + 3000;
 /** A connection that takes nothing for so long is given up, in milliseconds. */
 const STALLED_MS = 10_000;
 /** What is said, in the payload's one byte. */

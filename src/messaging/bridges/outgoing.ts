@@ -68,7 +68,7 @@ export class Outgoing {
       return this.#flying;
     }
     const batch: Outbound[] = [];
-    for (let bytes = 0; bytes < maxBytes; ) {
+    for (let bytes = 0; bytes < maxBytes;) {
       const message = this.#waiting.shift();
       if (message === undefined) break;
       batch.push(message);

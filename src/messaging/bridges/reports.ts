@@ -1,12 +1,12 @@
-/** What a bridge tells its owner: what happened, and what it holds. Types only; used in the supervisor. */
+/** What a bridge tells its owner: what happened, as events of the supervisor, and what it holds. Types only; used in the supervisor. */
 
 export type BridgeReport =
   /** Others can be reached from now on. */
-  | { readonly report: "connected"; readonly engine: string; readonly url: string }
+  | { readonly event: "engine-connected"; readonly engine: string; readonly url: string }
   /** Local delivery goes on; the engine is tried again until it answers. Said once for each outage and cause. */
-  | { readonly report: "unreachable"; readonly engine: string; readonly url: string; readonly error: string }
+  | { readonly event: "engine-unreachable"; readonly engine: string; readonly url: string; readonly error: string }
   | {
-      readonly report: "dropped";
+      readonly event: "engine-dropped";
       /** Messages to other machines, the oldest of those that waited. */
       readonly dropped: number;
       readonly droppedBytes: number;
@@ -14,7 +14,7 @@ export type BridgeReport =
       readonly over: boolean;
     }
   /** Something works less than it should. */
-  | { readonly report: "warning"; readonly engine: string; readonly warning: string };
+  | { readonly event: "engine-warning"; readonly engine: string; readonly warning: string };
 
 /** What a bridge holds and has done since the supervisor's start: for the status and for metrics. */
 export interface BridgeStats {

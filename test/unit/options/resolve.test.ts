@@ -69,6 +69,15 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   maxRequests: { flag: ["--max-requests", "1000"], text: "1000", value: 1000 },
   maxAge: { flag: ["--max-age=1d"], text: "1d", value: 86_400_000 },
   maxMemory: { flag: ["--max-memory", "25%"], text: "25%", value: "25%" },
+  pubSubUrl: { flag: ["--pub-sub-url", "nats://h"], text: "nats://h", value: "nats://h" },
+  pubSubPassword: { flag: ["--pub-sub-password", "a"], text: "a", value: "a" },
+  pubSubPasswordFile: { flag: ["--pub-sub-password-file", "a"], text: "a", value: "a" },
+  pubSubCredentialsFile: { flag: ["--pub-sub-credentials-file", "a"], text: "a", value: "a" },
+  pubSubCaFile: { flag: ["--pub-sub-ca-file", "a"], text: "a", value: "a" },
+  pubSubCertificateFile: { flag: ["--pub-sub-certificate-file", "a"], text: "a", value: "a" },
+  pubSubKeyFile: { flag: ["--pub-sub-key-file", "a"], text: "a", value: "a" },
+  pubSubPrefix: { flag: ["--pub-sub-prefix", "a"], text: "a", value: "a" },
+  pubSubBuffer: { flag: ["--pub-sub-buffer", "1MiB"], text: "1MiB", value: 1_048_576 },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 
