@@ -2,6 +2,7 @@
  * All that travels between the supervisor and one instance besides logs and pub/sub frames: the environment value an instance
  * is born with, and the control messages on Node's IPC channel. Used in both processes.
  */
+import type { Measured } from "./measured.ts";
 import type { InstanceOptions } from "./options/table.ts";
 
 /** What an instance knows of itself; registered in the container as `instance`. */
@@ -92,7 +93,12 @@ export type ToSupervisor =
   /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
   /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */
-  | { readonly choir: "heartbeat"; readonly statistics: Statistics; readonly openRequests?: readonly OpenRequest[] };
+  | {
+      readonly choir: "heartbeat";
+      readonly statistics: Statistics;
+      readonly measured: Measured;
+      readonly openRequests?: readonly OpenRequest[];
+    };
 
 /** What code gives to `new Runner`. */
 export interface Declaration {

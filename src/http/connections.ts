@@ -10,12 +10,16 @@ import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
+import { RequestMeter } from "./request-meter.ts";
+import { onResponseFinish } from "./response-finish.ts";
 import { tapServer } from "./server-tap.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
 
 export interface ConnectionsOptions {
   /** For the age of requests. Default: the system's. */
   readonly clock?: Clock;
+  /** Whether answers are counted and timed; default true. */
+  readonly measure?: boolean;
 }
 
 /** What hears of connections while the server drains. */
@@ -51,6 +55,8 @@ export class Connections {
   /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
   readonly #connections = new Map<Socket, Connection>();
   readonly #sessions = new WeakMap<ServerHttp2Session, Connection>();
+  /** What was answered and how fast; undefined when nobody wants to know. */
+  readonly meter: RequestMeter | undefined;
   readonly #clock: Clock;
   readonly #tls: boolean;
   readonly #onAcceptedClose: (this: Socket) => void;
@@ -68,6 +74,11 @@ export class Connections {
   constructor(server: Server, options: ConnectionsOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#tls = server instanceof TlsServer;
+    this.meter = options.measure === false ? undefined : new RequestMeter();
+    if (this.meter !== undefined) {
+      const stop = onResponseFinish((response, socket) => this.#connections.get(socket)?.finish(response));
+      server.once("close", stop);
+    }
     // One listener of each kind for all sockets and requests: closures for each would be felt in every request.
     this.#onAcceptedClose = ofReceiver((socket) => this.#forgetAccepted(socket));
     this.#onConnectionClose = ofReceiver((socket) => this.#forget(socket));
@@ -128,7 +139,7 @@ export class Connections {
   openRequests(): OpenRequest[] {
     const now = this.#clock.now();
     return [...this.#connections.values()]
-      .flatMap<Omit<Exchange, "answer">>(({ open, upgrade }) => upgrade ?? open)
+      .flatMap<Named>(({ open, upgrade }) => upgrade ?? open)
       .sort((a, b) => a.startedAt - b.startedAt)
       .map((exchange) => nameOf(exchange, now));
   }
@@ -183,7 +194,7 @@ export class Connections {
   }
 
   #connect(socket: Socket): void {
-    const connection = new Connection(socket);
+    const connection = new Connection(socket, { meter: this.meter, clock: this.#clock });
     this.#connections.set(socket, connection);
     socket.on("close", this.#onConnectionClose);
     this.#connecting = connection;
@@ -206,7 +217,7 @@ export class Connections {
     // An app that answers `checkContinue` emits `request` itself.
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
-    this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
+    this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now(), isCounted: false });
     return this.#watcher !== undefined;
   }
 
@@ -221,7 +232,9 @@ export class Connections {
     // A client that resets a stream at once: it is over before it is told of, and will not say so again.
     if (connection === undefined || stream.closed || stream.destroyed) return;
     const { ":method": method = "", ":path": url = "" } = headers;
-    this.#begin(connection, { answer: stream, method, url, startedAt: this.#clock.now() });
+    const exchange = { answer: stream, method, url, startedAt: this.#clock.now(), isCounted: false };
+    connection.countStream(exchange, stream);
+    this.#begin(connection, exchange);
     this.#watcher?.stream(connection);
   }
 
@@ -267,6 +280,7 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
+    this.#connections.get(socket)?.abort();
     if (this.#connections.delete(socket)) this.#watcher?.disconnected();
   }
 
@@ -284,7 +298,9 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   };
 }
 
-function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
+type Named = Pick<Exchange, "method" | "url" | "startedAt">;
+
+function nameOf({ method, url, startedAt }: Named, now: number): OpenRequest {
   return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
 }
 

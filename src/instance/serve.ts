@@ -42,14 +42,17 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     const { app, connections } = prepared;
     const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
-    startHeartbeat({
+    const lastHeartbeat = startHeartbeat({
       intervalMs: role.birth.options.heartbeatInterval,
       connections,
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
     await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    role.messages()?.abandonLocks();
     await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    // What was answered while it drained is to be counted too.
+    lastHeartbeat();
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);

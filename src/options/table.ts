@@ -5,6 +5,7 @@
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
 import { MESSAGING_ROWS } from "./messaging-rows.ts";
+import { LOG_ROWS } from "./log-rows.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
@@ -270,14 +271,7 @@ export const OPTIONS = {
   }),
   ...HEALTH_OPTIONS,
   ...MESSAGING_ROWS,
-  logFormat: option({
-    kind: "string",
-    choices: ["auto", "pretty", "json"],
-    group: "logs",
-    placeholder: "auto|pretty|json",
-    default: "auto",
-    help: "Form of the console's lines; auto is pretty on a terminal and json elsewhere",
-  }),
+  ...LOG_ROWS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from "../clock.ts";
 import type { ExitReason, RecycleReason } from "../events.ts";
+import { isMeasured, type Measured } from "../measured.ts";
 import {
   type DrainReason,
   isOpenRequests,
@@ -64,6 +65,8 @@ export interface InstanceObserver {
   /** It has to be replaced; it serves until it is told to drain. */
   leaving(instance: Instance, reason: LeavingReason): void;
   killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void;
+  /** What it counted since it said so last. */
+  measured(instance: Instance, measured: Measured): void;
   exited(instance: Instance, exit: InstanceExit): void;
 }
 
@@ -195,6 +198,7 @@ export class Instance {
       case "heartbeat":
         this.#heardAt = this.#clock.now();
         if (isStatistics(message.statistics)) this.statistics = message.statistics;
+        if (isMeasured(message.measured)) this.#observer.measured(this, message.measured);
         this.#longRequests = isOpenRequests(message.openRequests) ? message.openRequests : [];
         return;
       case "open-requests":

@@ -11,6 +11,7 @@ import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
+import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
@@ -20,8 +21,10 @@ import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { type BoundSocket, bindSockets } from "./sockets.ts";
+import { openSockets } from "./open-sockets.ts";
+import type { BoundSocket } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
+import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
@@ -36,6 +39,8 @@ export interface SupervisorSetup {
   readonly tls: TlsSources | undefined;
   /** Set when an engine carries messages to other machines. */
   readonly engine: EngineSource | undefined;
+  /** What started the process has passed to it. */
+  readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
@@ -58,7 +63,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const tls = await openTls(setup, emit);
   const broker = new Broker({ clock: systemClock });
   const bridge = await openBridge(setup, broker, emit);
-  const sockets = await bindSockets(setup.options, systemClock);
+  const sockets = await openSockets(setup, emit);
   try {
     return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
@@ -87,6 +92,16 @@ async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emi
   return bridge;
 }
 
+/** Loaded where there is a service manager that listens: it costs the others no memory. */
+async function connectTo(
+  notify: NotifyAddress | undefined,
+  context: ConnectContext,
+): Promise<ServiceConnection | undefined> {
+  if (notify === undefined) return undefined;
+  const module = await import("../systemd/connect.ts");
+  return module.connectService(notify, context);
+}
+
 /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
 function close(sockets: readonly BoundSocket[]): void {
   for (const socket of sockets) socket.close();
@@ -110,6 +125,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -120,14 +136,17 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
+  service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
+  await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 

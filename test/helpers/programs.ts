@@ -1,42 +1,48 @@
 /**
- * Tests that need a program which is no npm package. Where it is missing, they are skipped with a loud line; with CHOIR_CI set, as in
- * .ci/run, which installs them all, they fail instead.
+ * Tests that need programs of the system: where one is missing they are skipped, with a line that says so; in CI, which installs all of
+ * them, that is a failure.
  */
 import { accessSync, constants } from "node:fs";
 import path from "node:path";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-/** Where Debian puts servers; a user's PATH often lacks it. */
-const FOLDERS = [...(process.env["PATH"] ?? "").split(path.delimiter), "/usr/sbin", "/sbin"];
+/** Debian puts servers into folders that a user's PATH lacks. */
+const MORE_FOLDERS = ["/usr/sbin", "/sbin"];
 
 /** The program's path, where it is installed. */
-export function findProgram(name: string): string | undefined {
-  return FOLDERS.map((folder) => path.join(folder, name)).find((file) => {
-    try {
-      accessSync(file, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+export function findProgram(program: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(path.delimiter), ...MORE_FOLDERS];
+  return folders.map((folder) => path.join(folder, program)).find(isExecutable);
 }
 
-/** A `describe` for tests that start the programs, each of the Debian package of the same name unless `packages` says otherwise. */
-export function describeWith(programs: readonly string[], name: string, tests: () => void, packages = programs): void {
-  const missing = programs.filter((program) => findProgram(program) === undefined);
-  if (missing.length === 0) {
-    describe(name, tests);
-    return;
+/** Those of the programs that are not installed. */
+function missingPrograms(programs: readonly string[]): string[] {
+  return programs.filter((program) => findProgram(program) === undefined);
+}
+
+/** A `describe` that needs programs, or something else of the machine: `obstacle` says why it cannot run here. */
+export function describeWith(
+  needs: { readonly programs: readonly string[]; readonly obstacle?: () => string | undefined },
+  title: string,
+  body: () => void,
+): void {
+  const missing = missingPrograms(needs.programs);
+  const why = missing.length > 0 ? `not installed: ${missing.join(", ")}` : needs.obstacle?.();
+  if (why === undefined) {
+    describe(title, body);
+  } else if (process.env["CHOIR_TEST_SKIPS"] === "fail") {
+    it(`${title} can run`, () => expect.unreachable(why));
+  } else {
+    console.warn(`\n*** SKIPPED: ${title}: ${why} ***\n`);
+    describe.skip(`${title} (${why})`, body);
   }
-  const what = `${missing.join(" and ")} not installed: apt-get install ${packages.join(" ")}`;
-  if (process.env["CHOIR_CI"]) {
-    describe(name, () => {
-      it("has the programs that it needs", () => {
-        throw new Error(what);
-      });
-    });
-    return;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
-  process.stderr.write(`\n${"!".repeat(100)}\nSKIPPED: ${name}: ${what}\n${"!".repeat(100)}\n\n`);
-  describe.skip(name, tests);
 }

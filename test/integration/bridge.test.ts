@@ -181,5 +181,5 @@ function bridgeTests(kind: EngineKind): void {
   });
 }
 
-describeWith(["nats-server"], "between machines over NATS", () => bridgeTests(NATS));
-describeWith(["redis-server"], "between machines over Redis", () => bridgeTests(REDIS));
+describeWith({ programs: ["nats-server"] }, "between machines over NATS", () => bridgeTests(NATS));
+describeWith({ programs: ["redis-server"] }, "between machines over Redis", () => bridgeTests(REDIS));
