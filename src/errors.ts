@@ -64,6 +64,12 @@ export const ERRORS = {
     remedy:
       "The message names the file and what is wrong with it. While the service runs, the certificate before it stays in use.",
   },
+  ERR_CHOIR_USER: {
+    exit: EXIT.config,
+    about:
+      "The instances cannot run as --user and --group say: there is none of that name, or the supervisor is not root.",
+    remedy: "Create the user or the group, start the supervisor as root, or leave the options away.",
+  },
   ERR_CHOIR_LOG_FILE: {
     exit: EXIT.config,
     about: "A log file cannot be written when the program starts, or its owner is not known.",
@@ -129,6 +135,12 @@ export const ERRORS = {
     about: "Choir's own code failed: a bug.",
     remedy:
       "Please report it with the stack, which NODE_DEBUG=choir prints; the instances were drained before the end.",
+  },
+  ERR_CHOIR_ENGINE_PACKAGE: {
+    exit: EXIT.config,
+    about: "--pub-sub-url names an engine whose client is not installed, or cannot be loaded.",
+    remedy:
+      "The message has the npm install that is missing: the clients of NATS and Redis are no dependencies of Choir.",
   },
   ERR_CHOIR_NOT_IN_INSTANCE: {
     exit: EXIT.fatal,
