@@ -116,6 +116,8 @@ export type ChoirEvent =
       readonly openRequests: readonly OpenRequest[];
     } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
+  /** It reads again: all that it lost since "pubsub-overload". */
+  | ({ readonly event: "pubsub-recovered"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
   /** The certificate that instances serve with from now on; dates are ISO 8601. */
   | {

@@ -97,7 +97,11 @@ export class Broker {
   /** Connects an instance; from then on the stream is the broker's. */
   connect(connection: BrokerConnection): BrokerPeer {
     const { clock, unreadLimit, overloadWaitMs } = this.#options;
-    const peer = new Peer(connection, this.#host, { clock, limit: unreadLimit, waitMs: overloadWaitMs });
+    const peer = new Peer(connection, this.#host, {
+      clock,
+      limit: unreadLimit,
+      waitMs: connection.waitMs ?? overloadWaitMs,
+    });
     this.#peers.add(peer);
     return peer;
   }

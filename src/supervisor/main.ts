@@ -4,10 +4,12 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
+import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import { Broker } from "../messaging/broker.ts";
+import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
@@ -57,9 +59,10 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
+  const broker = new Broker({ clock: systemClock });
   const sockets = await openSockets(setup, emit);
   try {
-    return await supervise(setup, { sockets, emit, control, tls });
+    return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
     tls?.stop();
     close(sockets);
@@ -96,19 +99,21 @@ interface Surroundings {
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
+  readonly broker: Broker;
 }
 
-async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
+async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
+  const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
+  const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(supervisor);
+  const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -132,7 +137,18 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+/** What the control socket steers. */
+function controlled(supervisor: Supervisor, broker: Broker): Controllable {
+  return {
+    snapshot: () => supervisor.snapshot(),
+    restart: (by) => supervisor.restart(by),
+    scale: (instances, by) => supervisor.scale(instances, by),
+    stop: (by) => supervisor.stop(by),
+    messages: new Operator(broker),
+  };
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
   const { options } = setup;
   return createLauncher({
     ...setup,
@@ -142,7 +158,7 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundin
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
-    broker: new Broker({ clock: systemClock }),
+    broker,
     clock: systemClock,
     emit,
   });
