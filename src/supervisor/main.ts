@@ -8,12 +8,14 @@ import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
 import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
@@ -37,6 +39,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Set when an engine carries messages to other machines. */
+  readonly engine: EngineSource | undefined;
   /** What started the process has passed to it. */
   readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
@@ -60,10 +64,12 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
   const broker = new Broker({ clock: systemClock });
+  const bridge = await openBridge(setup, broker, emit);
   const sockets = await openSockets(setup, emit);
   try {
     return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
+    await bridge?.close();
     tls?.stop();
     close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
@@ -77,6 +83,15 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
+}
+
+/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
+async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
+  if (engine === undefined) return undefined;
+  const module = await import("./engine.ts");
+  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
+  await bridge.start();
+  return bridge;
 }
 
 /** Loaded where there is a service manager that listens: it costs the others no memory. */
