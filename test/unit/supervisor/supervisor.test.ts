@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { ToSupervisor } from "../../../src/protocol.ts";
 import { type FakeChild, type Setup, type SetupOptions, setUp } from "../../helpers/fake-supervisor.ts";
 
 const FAILURE = {
