@@ -14,6 +14,7 @@ import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { LastSteps } from "./last-steps.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -50,14 +51,24 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
-    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    const reason = await lifecycle.drainOrdered;
+    const steps = lastSteps(role);
+    await drain(role, { ...prepared, acceptors }, reason);
     role.messages()?.abandonLocks();
-    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    await steps.close(() => app.close(), role.uncaught.next());
     // What was answered while it drained is to be counted too.
     lastHeartbeat();
+    await steps.hooks(() => hooks.run());
   }
+  // A second call waits for the first.
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
+}
+
+/** To be called at the order to drain: the time until the kill counts from there. */
+function lastSteps({ birth, services }: InstanceRole): LastSteps {
+  const killedAt = systemClock.now() + birth.options.shutdownTimeout;
+  return new LastSteps({ clock: systemClock, logger: () => services.logger, killedAt });
 }
 
 interface Prepared {
