@@ -33,6 +33,8 @@ export async function main(args: readonly string[] = programArguments().args): P
 
 async function run(args: readonly string[]): Promise<ExitCode> {
   const [first, ...rest] = args;
+  // Loaded by itself: what a supervisor does not need must not stay in its memory.
+  if (first === "start") return (await import("./start.ts")).start(rest);
   const asksForHelp = args.some((arg) => arg === "-h" || arg === "--help") || first === "help";
   const name = first === "help" ? rest[0] : first;
   if (asksForHelp || name === undefined) return help(name, asksForHelp);

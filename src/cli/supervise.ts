@@ -19,7 +19,7 @@ import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
-import { runSupervisor } from "../supervisor/main.ts";
+import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -53,22 +53,34 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const tls = tlsSources(resolution.options, { origins: resolution.origins, environment: processEnvironment() });
+  return superviseResolved({
+    name,
+    program: programOf(resolution.rest),
+    options: resolution.options,
+    origins: resolution.origins,
+    declared: declarationOf(name, given),
+    strayErrors,
+  });
+}
+
+/** What is decided when a supervisor is to run, whatever it runs. */
+export type Supervised = Omit<SupervisorSetup, "version" | "tls" | "logs" | "hasTerminal">;
+
+/** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
+export async function superviseResolved(supervised: Supervised): Promise<ExitCode> {
+  const { name, origins } = supervised;
+  const tls = tlsSources(supervised.options, { origins, environment: processEnvironment() });
   // From here on only `tls` has passwords: what is not there cannot be shown.
   forgetSecrets();
-  const options = withoutSecrets(resolution.options);
+  const options = withoutSecrets(supervised.options);
   const logs = openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
   const outcome = await runSupervisor({
-    name,
+    ...supervised,
     version: version(),
-    program: programOf(resolution.rest),
     options,
-    origins: resolution.origins,
-    declared: declarationOf(name, given),
     tls,
     logs,
-    strayErrors,
     hasTerminal: hasControllingTerminal(),
   });
   // A process that the app left behind may hold a pipe for ever.

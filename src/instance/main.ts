@@ -19,9 +19,9 @@ import { UncaughtErrors } from "./uncaught.ts";
 import { Zones } from "./zone.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
-if (birth !== undefined) enterInstance(birth);
+if (birth !== undefined) await enterInstance(birth);
 
-function enterInstance(birth: InstanceBirth): void {
+async function enterInstance(birth: InstanceBirth): Promise<void> {
   // Else every process that the app forks would load this file too.
   forgetPreload(import.meta.url);
   writeBlocking(process.stdout);
@@ -35,7 +35,10 @@ function enterInstance(birth: InstanceBirth): void {
   const services = createServices(birth, { lifecycle, hooks, zones });
   const logger = (): Logger => services.logger;
   const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls });
+  const role = { kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls } as const;
+  // Loaded for `choir start` only, and before node goes on to the file.
+  const ownServers = birth.module && (await import("./own-module.ts")).enterModule(role, birth.module);
+  assumeRole({ ...role, ownServers });
   process.on("uncaughtException", (thrown: unknown, origin) => {
     // An app with a handler of its own has decided what an uncaught error means; one with `unhandledRejection` keeps those from here.
     if (process.listenerCount("uncaughtException") === 1) uncaught.handle(thrown, origin);

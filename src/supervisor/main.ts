@@ -7,6 +7,7 @@ import { Control, pathContext } from "../control/control.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { HeaderPolicyOptions } from "../http/headers.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
@@ -17,6 +18,7 @@ import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
+import type { SocketDesk, SocketDeskSetup } from "./socket-desk.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
 import { type Outcome, Supervisor } from "./supervisor.ts";
@@ -30,6 +32,10 @@ export interface SupervisorSetup {
   readonly origins: RunningOptions["origins"];
   /** What the code gave to the Runner. */
   readonly declared: Declaration;
+  /** Set when instances ask for their sockets, as under `choir start`: nothing is bound before they do. */
+  readonly listening?: Omit<SocketDeskSetup, "options" | "clock">;
+  /** The header policy of the configuration file. */
+  readonly headers?: HeaderPolicyOptions | undefined;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
   readonly logs: LogRouter;
@@ -52,12 +58,12 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const sockets = await bindSockets(setup.options, systemClock);
+  const sockets = await openSockets(setup);
   try {
     return await supervise(setup, { sockets, emit, control, tls });
   } finally {
     tls?.stop();
-    close(sockets);
+    sockets.close();
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
     clearInterval(keepAlive);
@@ -71,13 +77,42 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   return module.openTls(tls, { clock: systemClock, emit });
 }
 
-/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
-function close(sockets: readonly BoundSocket[]): void {
-  for (const socket of sockets) socket.close();
+/** Where instances get their sockets from. */
+interface Sockets {
+  /** Those that they are born with. */
+  readonly bound: readonly BoundSocket[];
+  /** Where they ask for them. */
+  readonly desk?: SocketDesk;
+  /** How they are written in URLs, as far as they are known. */
+  readonly urls: readonly string[];
+  /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
+  close(): void;
+}
+
+async function openSockets({ options, listening, tls }: SupervisorSetup): Promise<Sockets> {
+  if (listening !== undefined) {
+    const { SocketDesk } = await import("./socket-desk.ts");
+    const desk = new SocketDesk({ ...listening, options, clock: systemClock });
+    return {
+      bound: [],
+      desk,
+      get urls() {
+        return desk.urls;
+      },
+      close: () => desk.close(),
+    };
+  }
+  const bound = await bindSockets(options, systemClock);
+  const scheme = tls === undefined ? "http" : "https";
+  return {
+    bound,
+    urls: bound.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`)),
+    close: () => bound.forEach((socket) => socket.close()),
+  };
 }
 
 interface Surroundings {
-  readonly sockets: readonly BoundSocket[];
+  readonly sockets: Sockets;
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
@@ -87,11 +122,18 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const clock: Clock = systemClock;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const scheme = tls === undefined ? "http" : "https";
-  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
   const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
-  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
-  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
+  const running = {
+    ...options,
+    name,
+    version,
+    instances,
+    get urls() {
+      return sockets.urls;
+    },
+  };
+  const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -104,7 +146,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   const { pid } = process;
-  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
+  emit({ event: "starting", name, instances, addresses: sockets.urls, pid, version, ...(socket && { control: socket }) });
   tls?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
@@ -118,7 +160,8 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundin
   return createLauncher({
     ...setup,
     concurrency,
-    sockets,
+    sockets: sockets.bound,
+    desk: sockets.desk,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
