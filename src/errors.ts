@@ -56,7 +56,8 @@ export const ERRORS = {
     exit: EXIT.config,
     about:
       "The configuration file, or a file of environment variables, cannot be read, or holds an option that is unknown or has a wrong value.",
-    remedy: "The message names the file, with the line where there is one; docs/config.schema.json tells editors what it may hold.",
+    remedy:
+      "The message names the file, with the line where there is one; docs/config.schema.json tells editors what it may hold.",
   },
   ERR_CHOIR_MODULE: {
     exit: EXIT.config,

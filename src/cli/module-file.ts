@@ -29,7 +29,12 @@ export function nameOf(file: string): string {
   const stem = path.basename(file).replace(/\.[^.]+$/, "");
   const plain = /^(?:index|main|app|server)$/.test(stem) ? path.basename(path.dirname(file)) : stem;
   const wanted = typeof name === "string" && name !== "" ? name : plain;
-  return wanted.replaceAll("/", "-").replaceAll(/[^\w.@-]/g, "_").slice(0, 64) || "app";
+  return (
+    wanted
+      .replaceAll("/", "-")
+      .replaceAll(/[^\w.@-]/g, "_")
+      .slice(0, 64) || "app"
+  );
 }
 
 /** Refuses a file whose package asks for a newer Node.js than the one that runs. */
@@ -41,7 +46,10 @@ export async function checkEngine(file: string, version = process.version): Prom
   const { default: isBelow } = await import("semver/ranges/ltr.js");
   const { default: validRange } = await import("semver/ranges/valid.js");
   if (validRange(range) === null || !isBelow(version, range)) return;
-  throw moduleError(`${path.basename(file)} needs a newer Node.js: its package asks for ${quote(range)}, this is ${version}`, `From "engines" in ${found.file}`);
+  throw moduleError(
+    `${path.basename(file)} needs a newer Node.js: its package asks for ${quote(range)}, this is ${version}`,
+    `From "engines" in ${found.file}`,
+  );
 }
 
 export interface NodeFlags {
@@ -62,7 +70,10 @@ export function typeScriptFlags(file: string, { given, features }: NodeFlags): s
   const tsx = resolveFrom(file, "tsx");
   if (tsx !== undefined) return ["--import", pathToFileURL(tsx).href];
   const newer = /^\.[cm]?ts$/.test(ext) ? ", or start with Node.js 22.18 or newer, which strips types itself" : "";
-  throw moduleError(`${quote(path.basename(file))} is TypeScript${ext.endsWith("x") ? " or JSX" : ""}, which Node.js ${process.version} does not run`, `Install tsx in the app (npm install tsx)${newer}`);
+  throw moduleError(
+    `${quote(path.basename(file))} is TypeScript${ext.endsWith("x") ? " or JSX" : ""}, which Node.js ${process.version} does not run`,
+    `Install tsx in the app (npm install tsx)${newer}`,
+  );
 }
 
 /** Cuts flags at spaces, except within double quotes, as NODE_OPTIONS is read. */
@@ -82,7 +93,8 @@ function nearestPackage(file: string): Package | undefined {
     const candidate = path.join(folder, "package.json");
     try {
       const content: unknown = JSON.parse(readFileSync(candidate, "utf8"));
-      if (typeof content === "object" && content !== null) return { file: candidate, content: content as Package["content"] };
+      if (typeof content === "object" && content !== null)
+        return { file: candidate, content: content as Package["content"] };
     } catch {
       // None here, or none that can be read: node would say so itself, if it mattered.
     }

@@ -19,6 +19,8 @@ import { readConfigFile } from "./config-file.ts";
 export interface Sources {
   /** The app's working directory, absolute. */
   readonly cwd: string;
+  /** The supervisor's own. */
+  readonly here: string;
   /** The supervisor's own, and what --env-file adds to it. */
   readonly environment: NodeJS.ProcessEnv;
   readonly file: FileOptions | undefined;
@@ -31,7 +33,7 @@ export async function readSources(args: readonly string[]): Promise<Sources> {
   const line = parseArguments(args, START_GRAMMAR);
   const own = processEnvironment();
   const here = programArguments().cwd;
-  if (line.kind === "help") return { cwd: here, environment: own, file: undefined, headers: undefined };
+  if (line.kind === "help") return { cwd: here, here, environment: own, file: undefined, headers: undefined };
   const early = (name: AnyOptionName): string | undefined => {
     const flag = line.flags.get(name);
     return flag === undefined ? environmentText(name, own)?.text : String(flag);
@@ -42,8 +44,9 @@ export async function readSources(args: readonly string[]): Promise<Sources> {
   const envFiles = line.flags.get("envFile") ?? early("envFile")?.split(",") ?? inFile.get("envFile")?.value;
   const cwdInFile = inFile.get("cwd")?.value;
   return {
+    here,
     cwd: early("cwd") === undefined && typeof cwdInFile === "string" ? path.resolve(cwd, cwdInFile) : cwd,
-    environment: { ...environmentOf(Array.isArray(envFiles) ? envFiles : [], cwd), ...own },
+    environment: { ...environmentOf(Array.isArray(envFiles) ? envFiles : [], here), ...own },
     file,
     headers: headersOf(file),
   };
@@ -56,9 +59,13 @@ export function headersOf(file: FileOptions | undefined): HeaderPolicyOptions | 
   return { ...(responseHeaders && { responseHeaders }), ...(removeResponseHeaders && { removeResponseHeaders }) };
 }
 
-function environmentOf(files: readonly string[], cwd: string): NodeJS.ProcessEnv {
+function environmentOf(files: readonly string[], here: string): NodeJS.ProcessEnv {
+  // Not from --cwd: node itself looks for --env-file among the arguments of any program, and would not find it there.
   // The last of several files wins, as in node.
-  return Object.assign({}, ...files.map((file) => readEnvironment(path.resolve(cwd, file), file))) as NodeJS.ProcessEnv;
+  return Object.assign(
+    {},
+    ...files.map((file) => readEnvironment(path.resolve(here, file), file)),
+  ) as NodeJS.ProcessEnv;
 }
 
 function readEnvironment(file: string, given: string): NodeJS.Dict<string> {

@@ -89,7 +89,7 @@ export function supervisedOf(plan: Plan, strayErrors: StrayErrors): Supervised {
 
 type Resolved = Extract<StartResolution, { kind: "run" }>;
 
-function programOf(entry: string, { cwd }: Sources, { start, options, origins, rest }: Resolved): Program {
+function programOf(entry: string, { cwd, here }: Sources, { start, options, origins, rest }: Resolved): Program {
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw new ChoirError("ERR_CHOIR_MODULE", `--cwd ${quote(cwd)} is no directory`);
   }
@@ -97,7 +97,7 @@ function programOf(entry: string, { cwd }: Sources, { start, options, origins, r
   const given = [
     ...execArgv,
     ...splitFlags(start.nodeOptions ?? ""),
-    ...(start.envFile ?? []).map((file) => `--env-file=${path.resolve(cwd, file)}`),
+    ...(start.envFile ?? []).map((file) => `--env-file=${path.resolve(here, file)}`),
     ...(start.import ?? []).flatMap((module) => ["--import", module]),
   ];
   const features = (process.features as { typescript?: string | false }).typescript;
@@ -123,5 +123,8 @@ function environmentOf({ address, port }: ResolvedOptions, origins: Resolved["or
 
 function checkName(name: string): string {
   if (/^[\w.@-]{1,64}$/.test(name)) return name;
-  throw new ChoirError("ERR_CHOIR_OPTION", `--name must be 1 to 64 letters, digits, "_", ".", "@" or "-", got ${quote(name)}`);
+  throw new ChoirError(
+    "ERR_CHOIR_OPTION",
+    `--name must be 1 to 64 letters, digits, "_", ".", "@" or "-", got ${quote(name)}`,
+  );
 }

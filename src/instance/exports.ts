@@ -40,7 +40,9 @@ export function findExportedApp(module: object, file: string): ExportedApp | und
 /** What the error is when a file neither exports an app nor listens. */
 export function nothingToServe(file: string, names: readonly string[]): ChoirError {
   const got = names.length === 0 ? "exports nothing" : `exports ${names.map((name) => quote(name)).join(", ")}`;
-  return new ChoirError("ERR_CHOIR_MODULE", `${file} has no app to serve: it ${got}, and does not call listen()`, { hint: WHAT_TO_EXPORT });
+  return new ChoirError("ERR_CHOIR_MODULE", `${file} has no app to serve: it ${got}, and does not call listen()`, {
+    hint: WHAT_TO_EXPORT,
+  });
 }
 
 /** The names that a module exports, for messages; a module of CommonJS has those of `module.exports`. */
@@ -68,7 +70,7 @@ function ownExports(module: object): object {
   const isCommonJs = "module.exports" in module || "__esModule" in module;
   if (typeof whole === "object" && whole !== null && "__esModule" in whole) return whole;
   if (typeof whole === "object" && whole !== null && !isApp(whole) && (isCommonJs || isPlain(whole))) {
-    const named = Object.fromEntries(Object.entries(whole as object).filter(([name]) => name !== "default"));
+    const named = Object.fromEntries(Object.entries(whole).filter(([name]) => name !== "default"));
     return NAMES.some((name) => name in named) ? { ...module, ...named, default: undefined } : module;
   }
   return module;
@@ -114,13 +116,23 @@ function isGenerator(value: Function): boolean {
 }
 
 function severalApps(file: string, names: readonly string[]): ChoirError {
-  return new ChoirError("ERR_CHOIR_MODULE", `${file} exports several apps: ${names.map((name) => quote(name)).join(" and ")}`, {
-    hint: "Export one of them only, or the same one under both names",
-  });
+  return new ChoirError(
+    "ERR_CHOIR_MODULE",
+    `${file} exports several apps: ${names.map((name) => quote(name)).join(" and ")}`,
+    {
+      hint: "Export one of them only, or the same one under both names",
+    },
+  );
 }
 
 function wrongExport(failure: unknown, file: string): unknown {
   if (!(failure instanceof ChoirError)) return failure;
-  const message = failure.message.replace(/^configureServer must return an app(?: to serve)?/, "what it exports must be an app");
-  return new ChoirError("ERR_CHOIR_MODULE", `${file} cannot be served: ${message}`, { hint: failure.hint ?? WHAT_TO_EXPORT, cause: failure });
+  const message = failure.message.replace(
+    /^configureServer must return an app(?: to serve)?/,
+    "what it exports must be an app",
+  );
+  return new ChoirError("ERR_CHOIR_MODULE", `${file} cannot be served: ${message}`, {
+    hint: failure.hint ?? WHAT_TO_EXPORT,
+    cause: failure,
+  });
 }

@@ -29,7 +29,7 @@ export function readListenCall(args: readonly unknown[], nextOrdinal: () => numb
   const callback = typeof last === "function" ? (last as () => void) : undefined;
   const [first, second] = args;
   const isOptions = typeof first === "object" && first !== null;
-  const options: ListenOptions = isOptions ? (first as ListenOptions) : positional(first, second);
+  const options: ListenOptions = isOptions ? first : positional(first, second);
   const { signal } = options;
   const none: ListenCall = { wish: undefined, callback, signal };
   // Node's word for "not shared between processes": the app means a socket of this instance alone.
@@ -40,7 +40,10 @@ export function readListenCall(args: readonly unknown[], nextOrdinal: () => numb
     const { host, ipv6Only } = options;
     if (host !== undefined && host !== null && host !== "" && typeof host !== "string") return none;
     const ordinal = port === 0 ? nextOrdinal() : 0;
-    return { ...none, wish: { kind: "tcp", host: host ? String(host) : null, port, ordinal, ipv6Only: ipv6Only === true } };
+    return {
+      ...none,
+      wish: { kind: "tcp", host: host ? host : null, port, ordinal, ipv6Only: ipv6Only === true },
+    };
   }
   const { path: file } = options;
   // An abstract socket has no file that could be shared by its name.

@@ -47,20 +47,26 @@ export function patchListen(target: ListenTarget, onRefused: OnRefused): ListenP
     pending.add(this);
     if (call.callback !== undefined) this.once("listening", call.callback);
     call.signal?.addEventListener("abort", () => this.close());
-    const answered = (thrown?: unknown): void => {
+    const answered = (): void => {
       pending.delete(this);
       calls.answer();
-      if (thrown === undefined) return;
+    };
+    const refused = (thrown: unknown): void => {
+      answered();
       // Outside of the promise: an error that the app does not listen for is thrown, as it is without Choir.
       process.nextTick(() => this.emit("error", errorFor(thrown, call.wish, onRefused)));
     };
-    target.listen(this, call.wish, call.path).then(() => answered(), answered);
+    target.listen(this, call.wish, call.path).then(answered, refused);
     return this;
   };
   prototype.close = function closeByChoir(this: net.Server, ...args) {
     if (pending.delete(this)) target.withdraw(this);
     return close.apply(this, args);
   };
+  return patchOf(calls, pending);
+}
+
+function patchOf(calls: Calls, pending: ReadonlySet<net.Server>): ListenPatch {
   return {
     called: calls.first,
     get wasCalled() {

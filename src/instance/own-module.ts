@@ -15,6 +15,7 @@ import { patchListen, type ListenPatch } from "./listen-patch.ts";
 import { loadError } from "./load-error.ts";
 import { OwnServers } from "./own-servers.ts";
 import { hearReady, keepOwnSignals, type OwnSignals, scanSource } from "./own-signals.ts";
+import { findSyntaxError } from "./syntax-place.ts";
 import { prepareApp } from "./prepare.ts";
 import { type InstanceRole, isProcessClaimed } from "./role.ts";
 import { PATIENCE_MS, serverSettings, untilAnswering, untilFailed, untilStopped } from "./serve.ts";
@@ -32,7 +33,12 @@ export function enterModule(role: InstanceRole, module: ModuleBirth): OwnServers
   const patch = patchListen(servers, (thrown, error) => refused.set(thrown, error));
   const signals = keepOwnSignals();
   hearReady(() => role.lifecycle.markReady());
-  role.lifecycle.explain = (thrown) => refusalOf(thrown, refused) ?? loadError(thrown, shownFile(module));
+  role.lifecycle.explain = (thrown) =>
+    refusalOf(thrown, refused) ??
+    loadError(thrown, {
+      file: shownFile(module),
+      findSyntaxError: () => findSyntaxError(module.entry),
+    });
   // A file that neither listens nor exports an app ends its loop: with the channel held it would be waited for.
   process.channel?.unref();
   const life = new OwnModule(role, module, { servers, patch, signals });
@@ -130,7 +136,8 @@ class OwnModule {
     const { patch } = this.#parts;
     const { serve } = this.#module;
     if (isProcessClaimed()) return { kind: "runner" };
-    const app = serve === "listen" ? undefined : findExportedApp(exports, shownFile(this.#module));
+    const listens = patch.wasCalled && serve !== "exports";
+    const app = serve === "listen" || listens ? undefined : findExportedApp(exports, shownFile(this.#module));
     // Else the end of the loop decides, should listen() never be called.
     if (app === undefined) return new Promise(() => {});
     if (app.kind === "factory") return this.#runFactory(app.value, patch);
@@ -154,10 +161,10 @@ class OwnModule {
     await new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
     process.channel?.ref();
     const file = shownFile(this.#module);
+    if (isProcessClaimed()) return { kind: "runner" };
     // Not even loaded: its top level waits for something that never comes.
     const exports = await Promise.race([loaded, turn()]);
     if (exports === undefined) throw nothingToServe(file, []);
-    if (isProcessClaimed()) return { kind: "runner" };
     const app = this.#module.serve === "listen" ? undefined : findExportedApp(exports, file);
     if (app === undefined) throw nothingToServe(file, exportNames(exports));
     return { kind: "exports", app };
@@ -174,8 +181,7 @@ class OwnModule {
     });
     if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
     await this.#parts.servers.admit(app.server);
-    return () =>
-      app.close().catch((error: unknown) => services.logger.error({ err: error }, "Closing the app failed"));
+    return () => app.close().catch((error: unknown) => services.logger.error({ err: error }, "Closing the app failed"));
   }
 
   #isReadyManual(): boolean {

@@ -3,7 +3,7 @@
  * app as if they listened, take connections when the instance is ready, and are drained. Runs in the instance.
  */
 import http from "node:http";
-import net from "node:net";
+import type net from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Connections } from "../http/connections.ts";
 import { trackConnections } from "../http/connections.ts";
@@ -123,7 +123,7 @@ export class OwnServers {
   close(): void {
     this.#isClosed = true;
     for (const handle of this.#others) handle.close();
-    for (const { acceptors } of this.all) acceptors.stop();
+    for (const { handles } of this.all) for (const handle of handles) handle.close();
   }
 
   #attachAll(server: net.Server, [first, ...others]: readonly ListenHandle[], file?: string): void {
@@ -141,7 +141,8 @@ export class OwnServers {
     const known = this.#servers.get(server);
     if (known !== undefined) return known;
     const { birth } = this.#role;
-    const front = settings.tls !== undefined && server instanceof http.Server ? this.#frontOf(server, settings) : server;
+    const front =
+      settings.tls !== undefined && server instanceof http.Server ? this.#frontOf(server, settings) : server;
     applyLimits(front, limitsBeside(server, settings.limits));
     applyHeaderPolicy(front, compileHeaderPolicy(birth.headers));
     return this.#track(server, front);
@@ -207,5 +208,8 @@ function schemeOf(server: net.Server, settings: ServerSettings): string {
 }
 
 function listenError(status: number, server: net.Server): Error {
-  return Object.assign(new Error(`The socket could not be listened on (${status})`), { errno: status, address: server.address() });
+  return Object.assign(new Error(`The socket could not be listened on (${status})`), {
+    errno: status,
+    address: server.address(),
+  });
 }

@@ -29,7 +29,8 @@ export function keepOwnSignals(): OwnSignals {
     run() {
       const signal = SIGNALS.find((signal) => own(signal).length > 0);
       if (signal === undefined) return false;
-      for (const listener of own(signal) as SignalListener[]) listener.call(process, signal, signal === "SIGTERM" ? 15 : 2);
+      for (const listener of own(signal) as SignalListener[])
+        listener.call(process, signal, signal === "SIGTERM" ? 15 : 2);
       return true;
     },
   };
@@ -37,10 +38,10 @@ export function keepOwnSignals(): OwnSignals {
 
 /** Calls `onReady` when the app sends "ready" to whoever started it, as it does for other process managers. */
 export function hearReady(onReady: () => void): void {
-  const { send } = process;
+  const send = process.send?.bind(process);
   if (send === undefined) return;
   process.send = ((...args: Parameters<NonNullable<typeof send>>): boolean => {
-    if (args[0] !== "ready") return send.apply(process, args);
+    if (args[0] !== "ready") return send(...args);
     onReady();
     const callback = args.findLast((arg) => typeof arg === "function") as ((error: null) => void) | undefined;
     if (callback !== undefined) process.nextTick(callback, null);

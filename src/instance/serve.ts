@@ -81,7 +81,12 @@ export async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Prom
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
   const settings = await serverSettings(role);
-  const app = await prepareApp(services, { configureServer, extras: { ...extras, ...birth.headers }, settings, zones: role.zones });
+  const app = await prepareApp(services, {
+    configureServer,
+    extras: { ...extras, ...birth.headers },
+    settings,
+    zones: role.zones,
+  });
   if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
   if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
   role.zones?.open(app.server);

@@ -2,7 +2,13 @@
  * Asks the supervisor for the sockets that an app listens on, and takes their handles from the IPC channel before the app can see
  * them. Runs in an instance of `choir start`; the other side is src/supervisor/socket-desk.ts.
  */
-import { isControlMessage, type RefusedSocket, type SocketWish, type ToInstance, type ToSupervisor } from "../protocol.ts";
+import {
+  isControlMessage,
+  type RefusedSocket,
+  type SocketWish,
+  type ToInstance,
+  type ToSupervisor,
+} from "../protocol.ts";
 
 /** The part of libuv's handle of a bound socket that is used here. */
 export interface ListenHandle {

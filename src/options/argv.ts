@@ -58,11 +58,7 @@ export function parseArguments(args: readonly string[], grammar: Grammar = RUNNE
 type Flags = ReadonlySet<string>;
 
 /** Builds the parser, whose flags put their checked values into `flags`. */
-function buildCommand(
-  flags: Map<AnyOptionName, OptionValue>,
-  names: readonly AnyOptionName[],
-  known: Flags,
-): Command {
+function buildCommand(flags: Map<AnyOptionName, OptionValue>, names: readonly AnyOptionName[], known: Flags): Command {
   const command = new Command().helpOption(false).exitOverride();
   command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   for (const name of names) {

@@ -2,7 +2,7 @@
  * What a configuration file may hold, and the messages about what it must not. Pure, used in the supervisor only;
  * src/cli/config-file.ts reads the file.
  */
-import { ChoirError, quote } from "../errors.ts";
+import { type ChoirError, quote } from "../errors.ts";
 import { nearestName } from "./nearest.ts";
 import { configError, type Origin, wrongValue } from "./origin.ts";
 import { type AnyOptionName, type Kind, OPTION_NAMES, type OptionValue, specOf, START_OPTION_NAMES } from "./table.ts";

@@ -70,7 +70,9 @@ export function renderHelp(input: HelpInput): string {
   const codes = Object.entries(EXIT_MEANINGS).map(([code, text]) =>
     paragraph(`${code.padStart(4)}  ${text}`, "      "),
   );
-  const shown = examples(forModule ? `${program} app.js` : program).map(([command, text]) => renderRow(command, text.split(" "), width));
+  const shown = examples(forModule ? `${program} app.js` : program).map(([command, text]) =>
+    renderRow(command, text.split(" "), width),
+  );
   return [
     banner().trimEnd(),
     paragraph(`Usage: ${program}${forModule ? " <file>" : ""} [options] [-- arguments of the app]`),

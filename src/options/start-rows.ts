@@ -58,7 +58,7 @@ export const START_ROWS = {
     group: "start",
     placeholder: "folder",
     default: undefined,
-    help: "Working directory of the app; other paths are taken from there",
+    help: "Working directory of the app; the file to run is looked for there",
   },
   watch: {
     kind: "boolean",

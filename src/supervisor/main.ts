@@ -21,7 +21,7 @@ import { heartbeatInterval, startRounds } from "./rounds.ts";
 import type { SocketDesk, SocketDeskSetup } from "./socket-desk.ts";
 import { handleSignals } from "./signals.ts";
 import { type BoundSocket, bindSockets } from "./sockets.ts";
-import { type Outcome, Supervisor } from "./supervisor.ts";
+import { type Outcome, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
@@ -124,15 +124,7 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
-  const running = {
-    ...options,
-    name,
-    version,
-    instances,
-    get urls() {
-      return sockets.urls;
-    },
-  };
+  const running = supervisorOptions(setup, { instances, sockets });
   const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
@@ -146,13 +138,36 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   const { pid } = process;
-  emit({ event: "starting", name, instances, addresses: sockets.urls, pid, version, ...(socket && { control: socket }) });
+  emit({
+    event: "starting",
+    name,
+    instances,
+    addresses: sockets.urls,
+    pid,
+    version,
+    ...(socket && { control: socket }),
+  });
   tls?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function supervisorOptions(
+  { options, name, version }: SupervisorSetup,
+  { instances, sockets }: { instances: number; sockets: Sockets },
+): SupervisorOptions {
+  return {
+    ...options,
+    name,
+    version,
+    instances,
+    get urls() {
+      return sockets.urls;
+    },
+  };
 }
 
 function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {

@@ -30,6 +30,8 @@ interface Entry {
   readonly holders: Set<Child>;
   /** The latest generation that asked. */
   generation: number;
+  /** When it was asked for first, in order. */
+  readonly order: number;
 }
 
 /** An app that asks for more different addresses than this is listening by mistake in a loop. */
@@ -39,6 +41,7 @@ export class SocketDesk {
   readonly #setup: SocketDeskSetup;
   readonly #entries = new Map<string, Entry>();
   #latestReady = 0;
+  #asked = 0;
   #closed = false;
 
   constructor(setup: SocketDeskSetup) {
@@ -51,15 +54,16 @@ export class SocketDesk {
       if (message.choir === "ready") this.#latestReady = Math.max(this.#latestReady, generation);
       if (message.choir !== "listen") return;
       const { ask, wish, scheme } = message;
-      if (!isSocketWish(wish) || !Number.isInteger(ask)) return;
-      void this.#answer(child, { ask, wish, scheme: String(scheme), generation });
+      if (!isSocketWish(wish) || !Number.isInteger(ask) || typeof scheme !== "string") return;
+      void this.#answer(child, { ask, wish, scheme, generation });
     });
     void child.exited.then(() => this.#left(child));
   }
 
   /** Where all of it can be reached, in the order in which it was asked for. */
   get urls(): string[] {
-    return [...this.#entries.values()].flatMap(({ scheme, bound }) =>
+    const inOrder = [...this.#entries.values()].sort((a, b) => a.order - b.order);
+    return inOrder.flatMap(({ scheme, bound }) =>
       bound.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`)),
     );
   }
@@ -72,8 +76,9 @@ export class SocketDesk {
   }
 
   async #answer(child: Child, { ask, wish, scheme, generation }: Question): Promise<void> {
+    this.#asked += 1;
     try {
-      const entry = await this.#entryFor(wish, scheme);
+      const entry = await this.#entryFor(wish, { scheme, order: this.#asked });
       entry.holders.add(child);
       entry.generation = Math.max(entry.generation, generation);
       const sockets = await entry.sockets;
@@ -85,7 +90,7 @@ export class SocketDesk {
     }
   }
 
-  async #entryFor(wish: SocketWish, scheme: string): Promise<Entry> {
+  async #entryFor(wish: SocketWish, { scheme, order }: Pick<Entry, "scheme" | "order">): Promise<Entry> {
     const target = await this.#targetOf(wish);
     const key = JSON.stringify(target);
     const known = this.#entries.get(key);
@@ -100,6 +105,7 @@ export class SocketDesk {
       bound: [],
       holders: new Set(),
       generation: 0,
+      order,
     };
     this.#entries.set(key, entry);
     try {
@@ -119,7 +125,12 @@ export class SocketDesk {
     const { address, port } = this.#setup.options;
     if (wish.kind === "default") return { addresses: address, port, ordinal: 0 };
     if (wish.kind === "unix") {
-      return { addresses: [`unix:${wish.path}`], port: 0, ordinal: 0, ...(wish.mode !== undefined && { mode: wish.mode }) };
+      return {
+        addresses: [`unix:${wish.path}`],
+        port: 0,
+        ordinal: 0,
+        ...(wish.mode !== undefined && { mode: wish.mode }),
+      };
     }
     const ordinal = wish.port === 0 ? wish.ordinal : 0;
     const named = { port: wish.port, ordinal };

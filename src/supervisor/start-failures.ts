@@ -70,13 +70,9 @@ export function observedExit({ readyMs, reason, code }: InstanceExit): ObservedE
 /** What the supervisor ends with when no instance could be started. */
 export function startError(error: SentError): ChoirError {
   if (error.code === "ERR_CHOIR_ADDRESS_IN_USE") {
-    return new ChoirError(
-      "ERR_CHOIR_ADDRESS_IN_USE",
-      error.message,
-      {
-        hint: error.hint ?? "Stop the other program, or choose another --port",
-      },
-    );
+    return new ChoirError("ERR_CHOIR_ADDRESS_IN_USE", error.message, {
+      hint: error.hint ?? "Stop the other program, or choose another --port",
+    });
   }
   // Of `choir start`: the message says all, and the exit code that trying again does not help.
   if (error.code === "ERR_CHOIR_MODULE" || error.code === "ERR_CHOIR_ADDRESS") {

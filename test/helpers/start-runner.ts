@@ -36,6 +36,9 @@ export interface StartOptions {
 }
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
+/** Files that know nothing of Choir. */
+export const MODULES = fileURLToPath(new URL("../fixtures/modules/", import.meta.url));
+const CHOIR = fileURLToPath(new URL("../../bin/choir.js", import.meta.url));
 const DEADLINE_MS = 15_000;
 
 interface Waiter {
@@ -189,12 +192,21 @@ export class Running implements AsyncDisposable {
 
 /** Starts a fixture of test/fixtures/apps, or an absolute file. */
 export function startRunner(app: string, options: StartOptions = {}): Running {
+  return launch([path.resolve(FIXTURES, app)], options);
+}
+
+/** Starts a file of test/fixtures/modules, or an absolute one, by `choir start`. */
+export function startModule(file: string, options: StartOptions = {}): Running {
+  return launch([CHOIR, "start", path.resolve(MODULES, file)], options);
+}
+
+function launch(command: readonly string[], options: StartOptions): Running {
   const temp = mkdtempSync(path.join(tmpdir(), "choir-test-"));
   const standard = options.bare
     ? []
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
   const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
-  const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  const node = [process.execPath, ...(options.execArgv ?? []), ...command];
   mkdirSync(runtimeFolder(temp), { mode: 0o700 });
   const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
     cwd: options.cwd ?? temp,
