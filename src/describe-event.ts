@@ -15,6 +15,20 @@ const DESCRIBERS: Describers = {
     message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")}${addresses.length === 0 ? "" : ` at ${addresses.join(" and ")}`}`,
     ...(addresses.length > 0 && addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
+  "sockets-passed": ({ names, addresses }) => ({
+    level: "info",
+    message: `Listening on ${count(names.length, "socket")} passed by the service manager (${names.join(", ")}) at ${addresses.join(" and ")}: --address and --port are not used`,
+  }),
+  "sockets-for-another": ({ pid }) => ({
+    level: "warn",
+    message: `The service manager passed its sockets to process ${pid}, not to this one: they are not used`,
+    detail: "Let the unit start node itself (ExecStart=/usr/bin/node main.js), not npm or a shell without exec",
+  }),
+  "notify-failed": ({ error }) => ({
+    level: "warn",
+    message: `The service manager cannot be told how the service is doing: ${error}`,
+    detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
+  }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
     message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,
@@ -50,6 +64,26 @@ const DESCRIBERS: Describers = {
     level: "error",
     message: `${subject(event)} wrote something to its pub/sub pipe that is no frame, and is replaced: ${event.error}`,
   }),
+  "engine-connected": ({ engine, url }) => ({
+    level: "info",
+    message: `Connected to ${ENGINES[engine] ?? engine} at ${url}: messages reach other machines`,
+  }),
+  "engine-unreachable": ({ engine, url, error }) => ({
+    level: "error",
+    message: `No connection to ${ENGINES[engine] ?? engine} at ${url}, other machines get no messages until it is back: ${error}`,
+    detail:
+      "Messages between the instances of this machine are not concerned; those for others wait, up to --pub-sub-buffer",
+  }),
+  "engine-dropped": ({ dropped, droppedBytes, over }) => ({
+    level: "warn",
+    message: over
+      ? `Messages to other machines find room again: ${count(dropped, "message")} lost in all, ${count(droppedBytes, "byte")}`
+      : `Messages to other machines find no room in --pub-sub-buffer: the oldest are dropped, ${count(dropped, "message")} so far`,
+  }),
+  "engine-warning": ({ engine, warning }) => ({
+    level: "warn",
+    message: `Messages between machines, ${ENGINES[engine] ?? engine}: ${warning}`,
+  }),
   "certificate-loaded": ({ file, names, validTo }) => ({
     level: "info",
     message: `Certificate of ${names} loaded from ${file}, valid until ${dateOf(validTo)}`,
@@ -64,9 +98,17 @@ const DESCRIBERS: Describers = {
     level: "warn",
     message: `${app} cannot speak HTTP/2: clients are offered HTTP/1.1 over TLS only`,
   }),
+  "log-file-failed": ({ file, trouble, error }) => ({
+    level: "error",
+    message: `${TROUBLES[trouble](file)}: ${error}`,
+  }),
+  "log-file-recovered": ({ file, trouble, lostLines, failedMs }) => ({
+    level: lostLines > 0 ? "error" : "info",
+    message: `Log file ${file}: ${RECOVERIES[trouble]} after ${describeDuration(failedMs)}${lostLines > 0 ? `, ${count(lostLines, "line")} lost` : ""}`,
+  }),
   "log-lines-lost": ({ sink, lines }) => ({
     level: "warn",
-    message: `${count(lines, "log record")} not written to the ${sink}: its reader was too slow or its disk full`,
+    message: `${count(lines, "log line")} not written to ${sink === "console" ? "the console" : sink}: its reader was too slow or its disk full`,
   }),
   "all-crashed": () => ({
     level: "fatal",
@@ -77,6 +119,10 @@ const DESCRIBERS: Describers = {
     message: `Rolling restart on ${by}: starting generation ${generation}`,
   }),
   "restart-finished": describeRestart,
+  "connections-moved": (event) => ({
+    level: "debug",
+    message: `${subject(event)} holds more than its share: ${count(event.connections, "connection")} of it will be closed, each with its next answer`,
+  }),
   "options-kept": ({ generation, options }) => ({
     level: "warn",
     message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,
@@ -102,6 +148,7 @@ const DESCRIBERS: Describers = {
   }),
 };
 
+const ENGINES: Readonly<Record<string, string>> = { nats: "NATS", redis: "Redis" };
 const LOOPBACK = /^(?:https?:\/\/)?(?:127\.|localhost\b|\[::1\])/;
 const LISTEN_FOR_ALL =
   "Only this machine can connect; to listen on all of its IPv4 addresses, start with --address 0.0.0.0";
@@ -184,6 +231,18 @@ const ENDINGS: { readonly [R in ExitReason]: Ending } = {
   left: () => ({ level: "info", what: "drained and ended, since it got a SIGTERM of its own," }),
   uncaught: (event) => ({ level: "error", what: `drained and ended after an uncaught error: ${how(event)},` }),
   "broken-pipe": (event) => ({ level: "error", what: `ended since its pub/sub pipe broke: ${how(event)}` }),
+};
+
+const TROUBLES: Readonly<Record<Event<"log-file-failed">["trouble"], (file: string) => string>> = {
+  write: (file) => `Log file ${file} cannot be written, and is tried again; lines are kept as far as there is room`,
+  rotate: (file) => `Log file ${file} cannot be renamed, and grows until it can`,
+  "clean-up": (file) => `Files rotated from ${file} cannot be compressed or deleted`,
+};
+
+const RECOVERIES: Readonly<Record<Event<"log-file-recovered">["trouble"], string>> = {
+  write: "written again",
+  rotate: "rotated again",
+  "clean-up": "rotated files compressed and deleted again",
 };
 
 /** The usual senders of signals that come from nowhere. */

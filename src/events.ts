@@ -51,6 +51,12 @@ export type ChoirEvent =
       /** The control socket's path; left away when there is none. */
       readonly control?: string;
     }
+  /** The service manager has passed listening sockets: these are used, in place of --address and --port. */
+  | { readonly event: "sockets-passed"; readonly names: readonly string[]; readonly addresses: readonly string[] }
+  /** The service manager has passed sockets, but to another process, which did not begin this one by `exec`. */
+  | { readonly event: "sockets-for-another"; readonly pid: number }
+  /** The service manager cannot be told how the service is doing. */
+  | { readonly event: "notify-failed"; readonly error: string }
   /** The app runs without a control socket. */
   | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({
@@ -109,8 +115,22 @@ export type ChoirEvent =
       readonly why: string;
       readonly openRequests: readonly OpenRequest[];
     } & OfInstance)
+  /** It holds far more connections than the others: so many are closed, each with its next answer. */
+  | ({ readonly event: "connections-moved"; readonly connections: number } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
+  /** Other machines can be reached: --pub-sub-url. */
+  | { readonly event: "engine-connected"; readonly engine: string; readonly url: string }
+  /** They cannot, and it is tried on. Once for each outage and cause. */
+  | { readonly event: "engine-unreachable"; readonly engine: string; readonly url: string; readonly error: string }
+  /** Messages to other machines found no room while they waited; `over` when there is room again, with all that were lost. */
+  | {
+      readonly event: "engine-dropped";
+      readonly dropped: number;
+      readonly droppedBytes: number;
+      readonly over: boolean;
+    }
+  | { readonly event: "engine-warning"; readonly engine: string; readonly warning: string }
   /** The certificate that instances serve with from now on; dates are ISO 8601. */
   | {
       readonly event: "certificate-loaded";
@@ -132,6 +152,22 @@ export type ChoirEvent =
     }
   /** The app cannot speak HTTP/2, though --http2 was given. */
   | { readonly event: "http1-only"; readonly app: string }
+  /** A log file cannot be written, rotated or cleaned up after; it is tried again, and lines are kept meanwhile as far as there is room. */
+  | {
+      readonly event: "log-file-failed";
+      readonly file: string;
+      readonly trouble: "write" | "rotate" | "clean-up";
+      readonly error: string;
+      readonly code: string;
+    }
+  /** And can be again. */
+  | {
+      readonly event: "log-file-recovered";
+      readonly file: string;
+      readonly trouble: "write" | "rotate" | "clean-up";
+      readonly lostLines: number;
+      readonly failedMs: number;
+    }
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   | { readonly event: "all-crashed" }

@@ -3,6 +3,7 @@
  * is born with, and the control messages on Node's IPC channel. Used in both processes.
  */
 import type { HeaderPolicyOptions } from "./http/headers.ts";
+import type { Measured } from "./measured.ts";
 import type { InstanceOptions } from "./options/table.ts";
 
 /** What an instance knows of itself; registered in the container as `instance`. */
@@ -82,6 +83,8 @@ export type DrainReason = "stop" | "replaced";
 /** Control messages from the supervisor to an instance. `choir` tells them from the app's own IPC messages. */
 export type ToInstance =
   | { readonly choir: "drain"; readonly reason: DrainReason }
+  /** It holds far more connections than the others: some are to go, gently. */
+  | { readonly choir: "let-go"; readonly connections: number }
   /** Before it needs it, and again whenever it changes. */
   | { readonly choir: "tls"; readonly material: TlsMaterial }
   /** One of the sockets that `listen` asked for: the message carries its handle. */
@@ -145,7 +148,12 @@ export type ToSupervisor =
   /** Sent from time to time while it drains: what it still waits for. */
   | { readonly choir: "open-requests"; readonly requests: readonly OpenRequest[] }
   /** Sent from ready to the end of the drain; `openRequests` are the oldest few, when there are any that take long. */
-  | { readonly choir: "heartbeat"; readonly statistics: Statistics; readonly openRequests?: readonly OpenRequest[] };
+  | {
+      readonly choir: "heartbeat";
+      readonly statistics: Statistics;
+      readonly measured: Measured;
+      readonly openRequests?: readonly OpenRequest[];
+    };
 
 /** What code gives to `new Runner`. */
 export interface Declaration {
@@ -163,6 +171,8 @@ export interface Statistics {
   /** Requests that are being answered. */
   readonly inFlight: number;
   readonly connections: number;
+  /** Those of them that left HTTP/1, as WebSockets do. */
+  readonly upgraded: number;
   /** Resident set, bytes. */
   readonly rss: number;
   readonly heapUsed: number;
@@ -189,6 +199,7 @@ const FIGURES: readonly (keyof Statistics)[] = [
   "requests",
   "inFlight",
   "connections",
+  "upgraded",
   "rss",
   "heapUsed",
   "heapLimit",

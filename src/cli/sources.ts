@@ -53,7 +53,7 @@ export async function readSources(args: readonly string[]): Promise<Sources> {
 }
 
 /** The header policy that a configuration file holds. */
-export function headersOf(file: FileOptions | undefined): HeaderPolicyOptions | undefined {
+function headersOf(file: FileOptions | undefined): HeaderPolicyOptions | undefined {
   const { responseHeaders, removeResponseHeaders } = (file?.content ?? {}) as HeaderPolicyOptions;
   if (responseHeaders === undefined && removeResponseHeaders === undefined) return undefined;
   return { ...(responseHeaders && { responseHeaders }), ...(removeResponseHeaders && { removeResponseHeaders }) };

@@ -79,7 +79,6 @@ export function supervisedOf(plan: Plan, strayErrors: StrayErrors): Supervised {
     declared: { name, options: {} },
     listening: {
       addressGiven: origins.address.from !== "default",
-      scheme: options.ssl || options.http2 ? "https" : "http",
       isPrivate: false,
     },
     headers,

@@ -6,20 +6,17 @@ import path from "node:path";
 import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { checkConfigureServer } from "../instance/app.ts";
-import { systemClock } from "../clock.ts";
-import { createFormatter, wantsColors } from "../logs/format/formatter.ts";
-import { LogRouter } from "../logs/router.ts";
-import { ConsoleSink } from "../logs/sinks/console.ts";
-import type { Sink } from "../logs/sinks/sink.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
+import { engineSource } from "../options/engine-source.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
-import type { ResolvedOptions } from "../options/table.ts";
+import { takeServiceManager } from "../options/service-manager.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
+import { openLogs } from "./open-logs.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -64,22 +61,29 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
 }
 
 /** What is decided when a supervisor is to run, whatever it runs. */
-export type Supervised = Omit<SupervisorSetup, "version" | "tls" | "logs" | "hasTerminal">;
+export type Supervised = Omit<
+  SupervisorSetup,
+  "version" | "tls" | "engine" | "serviceManager" | "logs" | "hasTerminal"
+>;
 
 /** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
 export async function superviseResolved(supervised: Supervised): Promise<ExitCode> {
   const { name, origins } = supervised;
-  const tls = tlsSources(supervised.options, { origins, environment: processEnvironment() });
-  // From here on only `tls` has passwords: what is not there cannot be shown.
+  const context = { name, origins, environment: processEnvironment() };
+  const tls = tlsSources(supervised.options, context);
+  const engine = engineSource(supervised.options, context);
+  // From here on only these two have passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(supervised.options);
-  const logs = openLogs(name, options);
+  const logs = await openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
   const outcome = await runSupervisor({
     ...supervised,
     version: version(),
     options,
     tls,
+    engine,
+    serviceManager: takeServiceManager(),
     logs,
     hasTerminal: hasControllingTerminal(),
   });
@@ -91,22 +95,6 @@ export async function superviseResolved(supervised: Supervised): Promise<ExitCod
 
 /** How long the last lines of instances that have ended may take to arrive, in milliseconds. */
 const LAST_LINES_MS = 2000;
-
-function openLogs(name: string, options: ResolvedOptions): LogRouter {
-  const { stdout } = process;
-  const sinks: Sink[] = [];
-  const logs = new LogRouter({ name, sinks, clock: systemClock });
-  if (options.quiet) return logs;
-  const isTTY = stdout.isTTY ?? false;
-  const format = createFormatter({
-    format: options.logFormat,
-    isTTY,
-    colors: wantsColors(isTTY, processEnvironment()),
-  });
-  const onLost = (lines: number): void => logs.event({ event: "log-lines-lost", sink: "console", lines });
-  sinks.push(new ConsoleSink({ stream: stdout, format, clock: systemClock, onLost }));
-  return logs;
-}
 
 function programName(): string {
   const { entry } = programArguments();

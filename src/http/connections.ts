@@ -3,19 +3,27 @@
  * it only watches. `drain.ts` acts on what is known here, the statistics count it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
+import { Http1Drain } from "./drain-http1.ts";
+import { Http2Drain } from "./drain-http2.ts";
+import { closePacketFor } from "./engine-polls.ts";
+import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
+import { RequestMeter } from "./request-meter.ts";
+import { onResponseFinish } from "./response-finish.ts";
 import { tapServer } from "./server-tap.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
 
 export interface ConnectionsOptions {
   /** For the age of requests. Default: the system's. */
   readonly clock?: Clock;
+  /** Whether answers are counted and timed; default true. */
+  readonly measure?: boolean;
 }
 
 /** What hears of connections while the server drains. */
@@ -26,8 +34,8 @@ export interface ConnectionWatcher {
   session(connection: Connection): void;
   /** An HTTP/1 request came; the app hears of it when `dispatch` is called. */
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
-  /** An HTTP/2 request came, and the app is about to hear of it. */
-  stream(connection: Connection): void;
+  /** An HTTP/2 request is a long poll. */
+  poll(exchange: Exchange): void;
   /** A connection left HTTP/1. */
   upgraded(connection: Connection): void;
   /** The last request open on a connection is over. */
@@ -51,6 +59,8 @@ export class Connections {
   /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
   readonly #connections = new Map<Socket, Connection>();
   readonly #sessions = new WeakMap<ServerHttp2Session, Connection>();
+  /** What was answered and how fast; undefined when nobody wants to know. */
+  readonly meter: RequestMeter | undefined;
   readonly #clock: Clock;
   readonly #tls: boolean;
   readonly #onAcceptedClose: (this: Socket) => void;
@@ -68,6 +78,11 @@ export class Connections {
   constructor(server: Server, options: ConnectionsOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#tls = server instanceof TlsServer;
+    this.meter = options.measure === false ? undefined : new RequestMeter();
+    if (this.meter !== undefined) {
+      const stop = onResponseFinish((response, socket) => this.#connections.get(socket)?.finish(response));
+      server.once("close", stop);
+    }
     // One listener of each kind for all sockets and requests: closures for each would be felt in every request.
     this.#onAcceptedClose = ofReceiver((socket) => this.#forgetAccepted(socket));
     this.#onConnectionClose = ofReceiver((socket) => this.#forget(socket));
@@ -86,6 +101,13 @@ export class Connections {
   /** Connections that are open, in the middle of a TLS handshake included. */
   get count(): number {
     return this.#accepted.size;
+  }
+
+  /** Connections that left HTTP/1, as WebSockets do. */
+  get upgraded(): number {
+    let count = 0;
+    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) count += 1;
+    return count;
   }
 
   /** Requests in flight; upgraded sockets are none. */
@@ -126,26 +148,12 @@ export class Connections {
 
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
-    const now = this.#clock.now();
-    return [...this.#connections.values()]
-      .flatMap<Omit<Exchange, "answer">>(({ open, upgrade }) => upgrade ?? open)
-      .sort((a, b) => a.startedAt - b.startedAt)
-      .map((exchange) => nameOf(exchange, now));
+    return namesOfOpen(this.all(), this.#clock.now());
   }
 
   /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
   oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
-    const now = this.#clock.now();
-    const oldest: Exchange[] = [];
-    for (const { open } of this.#connections.values()) {
-      for (const exchange of open) {
-        if (now - exchange.startedAt < minAgeMs) continue;
-        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
-        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
-        if (oldest.length > most) oldest.pop();
-      }
-    }
-    return oldest.map((exchange) => nameOf(exchange, now));
+    return namesOfOldest(this.all(), { now: this.#clock.now(), most, minAgeMs });
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -183,7 +191,7 @@ export class Connections {
   }
 
   #connect(socket: Socket): void {
-    const connection = new Connection(socket);
+    const connection = new Connection(socket, { meter: this.meter, clock: this.#clock });
     this.#connections.set(socket, connection);
     socket.on("close", this.#onConnectionClose);
     this.#connecting = connection;
@@ -199,20 +207,34 @@ export class Connections {
   }
 
   #request(response: ServerResponse): boolean {
-    // The stream of HTTP/2's compatibility API is known already.
     const { req } = response;
-    if (req.httpVersionMajor > 1) return false;
+    if (req.httpVersionMajor > 1) {
+      this.#compatible(response as unknown as Http2ServerResponse);
+      return false;
+    }
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
-    this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now() });
-    return this.#watcher !== undefined;
+    this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now(), isCounted: false });
+    return this.#watcher !== undefined || connection.ending !== undefined;
+  }
+
+  /** A stream as HTTP/2's compatibility API has it: the stream itself is known already. */
+  #compatible(response: Http2ServerResponse): void {
+    if (closePacketFor(response.req) === undefined) return;
+    const session = response.stream.session as ServerHttp2Session | undefined;
+    const exchange = session && this.#sessions.get(session)?.exchangeOf(response.stream);
+    if (exchange === undefined) return;
+    exchange.poll = response;
+    this.#watcher?.poll(exchange);
   }
 
   #held(response: ServerResponse, dispatch: () => void): void {
     const connection = this.#connections.get(response.req.socket);
-    if (connection !== undefined) this.#watcher?.request(connection, response, dispatch);
+    if (connection === undefined) return;
+    if (this.#watcher !== undefined) this.#watcher.request(connection, response, dispatch);
+    else if (connection.ending instanceof Http1Drain) connection.ending.hold(response, dispatch);
   }
 
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -221,8 +243,10 @@ export class Connections {
     // A client that resets a stream at once: it is over before it is told of, and will not say so again.
     if (connection === undefined || stream.closed || stream.destroyed) return;
     const { ":method": method = "", ":path": url = "" } = headers;
-    this.#begin(connection, { answer: stream, method, url, startedAt: this.#clock.now() });
-    this.#watcher?.stream(connection);
+    const exchange = { answer: stream, method, url, startedAt: this.#clock.now(), isCounted: false };
+    connection.countStream(exchange, stream);
+    this.#begin(connection, exchange);
+    if (connection.ending instanceof Http2Drain) connection.ending.stream();
   }
 
   /**
@@ -267,6 +291,7 @@ export class Connections {
   }
 
   #forget(socket: Socket): void {
+    this.#connections.get(socket)?.abort();
     if (this.#connections.delete(socket)) this.#watcher?.disconnected();
   }
 
@@ -282,13 +307,4 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
-}
-
-function nameOf({ method, url, startedAt }: Omit<Exchange, "answer">, now: number): OpenRequest {
-  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }

@@ -27,6 +27,7 @@ export class Lifecycle {
   /** Makes of what was thrown at the start what is said of it. */
   explain: (thrown: unknown) => unknown = (thrown) => thrown;
   readonly #exit: (code: number) => void;
+  #letGo: (connections: number) => void = () => {};
   #hasBeenReady = false;
   #hasFailed = false;
 
@@ -40,6 +41,7 @@ export class Lifecycle {
         if (!isControlMessage(message)) return;
         const control = message as ToInstance;
         if (control.choir === "drain") resolve(control.reason);
+        else if (control.choir === "let-go") this.#letGo(control.connections);
       });
       // The supervisor is gone, however it ended: nobody else will tell this process to go.
       process.once("disconnect", () => resolve("stop"));
@@ -68,6 +70,11 @@ export class Lifecycle {
   /** Says that clients are offered HTTP/1.1 only, in spite of --http2. */
   http1Only(app: string): void {
     this.#send({ choir: "http1-only", app });
+  }
+
+  /** Calls `letGo` when the supervisor wants some connections to go. */
+  onLetGo(letGo: (connections: number) => void): void {
+    this.#letGo = letGo;
   }
 
   /** Says what its copy of the code gives to the Runner. */

@@ -81,7 +81,10 @@ class OwnModule {
     if (started !== undefined) {
       const openRequests = () => servers.connections.openRequests();
       await drainServers(this.#role, servers.all, { reason, openRequests });
+      this.#role.messages()?.abandonLocks();
       await untilFailed(this.#role, started.close());
+      // What was answered while it drained is to be counted too.
+      started.lastHeartbeat();
     }
     servers.close();
     await hooks.run();
@@ -108,13 +111,14 @@ class OwnModule {
     servers.open();
     lifecycle.ready();
     const { heartbeatInterval } = this.#role.birth.options;
-    startHeartbeat({
+    lifecycle.onLetGo((count) => servers.connections.letGo(count));
+    const lastHeartbeat = startHeartbeat({
       intervalMs: heartbeatInterval,
       connections: servers.connections,
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
-    return { kind: "serving", close };
+    return { kind: "serving", close, lastHeartbeat };
   }
 
   /** Finds out what to serve: what the file listens with, else what it exports. */
@@ -198,7 +202,9 @@ class OwnModule {
   }
 }
 
-type Started = { readonly kind: "runner" } | { readonly kind: "serving"; close(): Promise<void> };
+type Started =
+  | { readonly kind: "runner" }
+  | { readonly kind: "serving"; close(): Promise<void>; lastHeartbeat(): void };
 
 function refusalOf(thrown: unknown, refused: WeakMap<object, ChoirError>): ChoirError | undefined {
   if (thrown instanceof Refusal) return refusalError(thrown.refused, undefined).ours;

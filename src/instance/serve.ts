@@ -6,6 +6,7 @@ import { closeSync } from "node:fs";
 import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
+import { letGo } from "../http/let-go.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
@@ -42,7 +43,8 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     const { app, connections } = prepared;
     const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
-    startHeartbeat({
+    lifecycle.onLetGo((count) => letGo(connections, count, systemClock));
+    const lastHeartbeat = startHeartbeat({
       intervalMs: role.birth.options.heartbeatInterval,
       connections,
       send: (beat, sent) => lifecycle.beat(beat, sent),
@@ -51,7 +53,10 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     const reason = await lifecycle.drainOrdered;
     const openRequests = (): readonly OpenRequest[] => connections.openRequests();
     await drainServers(role, [{ server: app.server, connections, acceptors }], { reason, openRequests });
+    role.messages()?.abandonLocks();
     await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    // What was answered while it drained is to be counted too.
+    lastHeartbeat();
   }
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);

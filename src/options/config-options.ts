@@ -25,7 +25,7 @@ export interface Found {
 }
 
 /** What a file may hold besides options. */
-export const FILE_EXTRAS = ["responseHeaders", "removeResponseHeaders"] as const;
+const FILE_EXTRAS = ["responseHeaders", "removeResponseHeaders"] as const;
 /** For editors: where the JSON Schema is. */
 const SCHEMA_KEY = "$schema";
 
@@ -50,7 +50,7 @@ export function checkFile(
 }
 
 /** The file with the line on which a key stands, where it can be found: a key may be computed. */
-export function placeOf({ file, text }: Pick<FileOptions, "file" | "text">, key: string): string {
+function placeOf({ file, text }: Pick<FileOptions, "file" | "text">, key: string): string {
   const escaped = key.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
   const at = new RegExp(`(?:^|[\\s{,])(["'\`]?)${escaped}\\1\\s*[:,}]`).exec(text);
   if (at === null) return file;

@@ -4,6 +4,8 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { MESSAGING_ROWS } from "./messaging-rows.ts";
+import { LOG_ROWS } from "./log-rows.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 import { START_ROWS } from "./start-rows.ts";
 
@@ -60,7 +62,7 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "start" | "general" | "address" | "tls" | "limits" | "life" | "logs";
+export type OptionGroup = "start" | "general" | "address" | "tls" | "limits" | "life" | "messaging" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -281,14 +283,8 @@ export const OPTIONS = {
       "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
-  logFormat: option({
-    kind: "string",
-    choices: ["auto", "pretty", "json"],
-    group: "logs",
-    placeholder: "auto|pretty|json",
-    default: "auto",
-    help: "Form of the console's lines; auto is pretty on a terminal and json elsewhere",
-  }),
+  ...MESSAGING_ROWS,
+  ...LOG_ROWS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

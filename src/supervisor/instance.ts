@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from "../clock.ts";
 import type { ExitReason, RecycleReason } from "../events.ts";
+import { isMeasured, type Measured } from "../measured.ts";
 import {
   type DrainReason,
   isOpenRequests,
@@ -64,6 +65,8 @@ export interface InstanceObserver {
   /** It has to be replaced; it serves until it is told to drain. */
   leaving(instance: Instance, reason: LeavingReason): void;
   killing(instance: Instance, why: string, openRequests: readonly OpenRequest[]): void;
+  /** What it counted since it said so last. */
+  measured(instance: Instance, measured: Measured): void;
   exited(instance: Instance, exit: InstanceExit): void;
 }
 
@@ -141,6 +144,11 @@ export class Instance {
     return this.#isLeaving;
   }
 
+  /** Has it close some connections, each with its next answer. */
+  letGo(connections: number): void {
+    this.#child.send({ choir: "let-go", connections });
+  }
+
   /** Tells it to answer what it has and to end; kills it at --shutdown-timeout. A second order changes nothing. */
   drain(reason: DrainReason): void {
     if (!this.#enter("draining")) return;
@@ -195,6 +203,7 @@ export class Instance {
       case "heartbeat":
         this.#heardAt = this.#clock.now();
         if (isStatistics(message.statistics)) this.statistics = message.statistics;
+        if (isMeasured(message.measured)) this.#observer.measured(this, message.measured);
         this.#longRequests = isOpenRequests(message.openRequests) ? message.openRequests : [];
         return;
       case "open-requests":

@@ -8,20 +8,23 @@ import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import type { HeaderPolicyOptions } from "../http/headers.ts";
+import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
+import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
-import type { SocketDesk, SocketDeskSetup } from "./socket-desk.ts";
 import { handleSignals } from "./signals.ts";
-import { type BoundSocket, bindSockets } from "./sockets.ts";
+import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { type Outcome, Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
 export interface SupervisorSetup {
@@ -33,11 +36,15 @@ export interface SupervisorSetup {
   /** What the code gave to the Runner. */
   readonly declared: Declaration;
   /** Set when instances ask for their sockets, as under `choir start`: nothing is bound before they do. */
-  readonly listening?: Omit<SocketDeskSetup, "options" | "clock">;
+  readonly listening?: Listening;
   /** The header policy of the configuration file. */
   readonly headers?: HeaderPolicyOptions | undefined;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Set when an engine carries messages to other machines. */
+  readonly engine: EngineSource | undefined;
+  /** What started the process has passed to it. */
+  readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
   readonly strayErrors: StrayErrors;
   /** Whether the process has a controlling terminal. */
@@ -58,10 +65,13 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const sockets = await openSockets(setup);
+  const broker = new Broker({ clock: systemClock });
+  const bridge = await openBridge(setup, broker, emit);
+  const sockets = await openSockets(setup, emit);
   try {
-    return await supervise(setup, { sockets, emit, control, tls });
+    return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
+    await bridge?.close();
     tls?.stop();
     sockets.close();
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
@@ -77,38 +87,23 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   return module.openTls(tls, { clock: systemClock, emit });
 }
 
-/** Where instances get their sockets from. */
-interface Sockets {
-  /** Those that they are born with. */
-  readonly bound: readonly BoundSocket[];
-  /** Where they ask for them. */
-  readonly desk?: SocketDesk;
-  /** How they are written in URLs, as far as they are known. */
-  readonly urls: readonly string[];
-  /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
-  close(): void;
+/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
+async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
+  if (engine === undefined) return undefined;
+  const module = await import("./engine.ts");
+  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
+  await bridge.start();
+  return bridge;
 }
 
-async function openSockets({ options, listening, tls }: SupervisorSetup): Promise<Sockets> {
-  if (listening !== undefined) {
-    const { SocketDesk } = await import("./socket-desk.ts");
-    const desk = new SocketDesk({ ...listening, options, clock: systemClock });
-    return {
-      bound: [],
-      desk,
-      get urls() {
-        return desk.urls;
-      },
-      close: () => desk.close(),
-    };
-  }
-  const bound = await bindSockets(options, systemClock);
-  const scheme = tls === undefined ? "http" : "https";
-  return {
-    bound,
-    urls: bound.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`)),
-    close: () => bound.forEach((socket) => socket.close()),
-  };
+/** Loaded where there is a service manager that listens: it costs the others no memory. */
+async function connectTo(
+  notify: NotifyAddress | undefined,
+  context: ConnectContext,
+): Promise<ServiceConnection | undefined> {
+  if (notify === undefined) return undefined;
+  const module = await import("../systemd/connect.ts");
+  return module.connectService(notify, context);
 }
 
 interface Surroundings {
@@ -116,16 +111,19 @@ interface Surroundings {
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
+  readonly broker: Broker;
 }
 
-async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
+async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
+  const { sockets, emit, control, tls } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
+  const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
   const running = supervisorOptions(setup, { instances, sockets });
   const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
+  const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(supervisor);
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
@@ -136,7 +134,8 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({
     event: "starting",
@@ -148,10 +147,12 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
     ...(socket && { control: socket }),
   });
   tls?.start();
+  service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
+  await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
@@ -170,7 +171,7 @@ function supervisorOptions(
   };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
   const { options } = setup;
   return createLauncher({
     ...setup,
@@ -181,7 +182,7 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundin
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
-    broker: new Broker({ clock: systemClock }),
+    broker,
     clock: systemClock,
     emit,
   });

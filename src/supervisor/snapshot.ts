@@ -22,6 +22,8 @@ export interface Snapshot {
   /** How many are ready. */
   readonly ready: number;
   readonly urls: readonly string[];
+  /** Of all slots together. */
+  readonly traffic: Traffic;
   readonly slots: readonly SlotSnapshot[];
   /** How the last rolling restart ended. */
   readonly lastRestart: RestartResult | null;
@@ -31,6 +33,7 @@ export interface SlotSnapshot {
   readonly id: number;
   /** How often it was filled anew. */
   readonly restarts: number;
+  readonly traffic: Traffic;
   /** The one that serves, the one that is to follow it, and those that still drain. */
   readonly instances: readonly InstanceSnapshot[];
   readonly lastExit: {
@@ -50,6 +53,21 @@ export interface InstanceSnapshot {
   readonly uptimeMs: number;
   /** What it last said of itself; null before the first heartbeat. */
   readonly statistics: Statistics | null;
+  readonly traffic: Traffic;
+  /** Milliseconds since it was heard last; null until it was ready. More than a few seconds: its event loop is blocked. */
+  readonly heardMs: number | null;
+}
+
+/** What was answered in the last few seconds. Who is not heard any more counts for nothing. */
+export interface Traffic {
+  readonly requestsPerSecond: number;
+  /** Answers with a status of 500 and above. */
+  readonly errorsPerSecond: number;
+  /** Answers that did not reach their end. */
+  readonly abortedPerSecond: number;
+  /** Milliseconds that half of all answers took at most, right to within a quarter; null when there were none. */
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
 }
 
 /** How a rolling restart ended. */

@@ -8,6 +8,7 @@ import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
 import { ChoirError, describeThrown, quote } from "../errors.ts";
 import { isSocketWish, type RefusedSocket, type SocketWish } from "../protocol.ts";
+import { formatTcp } from "./addresses.ts";
 import type { Child } from "./child.ts";
 import { type BoundSocket, bindSockets, type SocketOptions } from "./sockets.ts";
 
@@ -20,6 +21,8 @@ export interface SocketDeskSetup {
   readonly clock: Clock;
   /** `choir check`: what an app asks for is not bound; it gets some free port of this machine's own. */
   readonly isPrivate: boolean;
+  /** What the service manager has passed: it is used for what an app asks for, where it fits. */
+  readonly passed: readonly BoundSocket[];
 }
 
 /** Sockets that were bound for one wish. */
@@ -123,7 +126,10 @@ export class SocketDesk {
   /** What a wish comes to: two that mean the same address are equal. */
   async #targetOf(wish: SocketWish): Promise<Target> {
     const { address, port } = this.#setup.options;
-    if (wish.kind === "default") return { addresses: address, port, ordinal: 0 };
+    // With sockets that were passed, --address and --port say nothing.
+    const isDefault = this.#setup.passed.length > 0;
+    if (wish.kind === "default")
+      return { addresses: address, port, ordinal: 0, ...(isDefault && { isDefault: true as const }) };
     if (wish.kind === "unix") {
       return {
         addresses: [`unix:${wish.path}`],
@@ -138,8 +144,11 @@ export class SocketDesk {
     return { addresses: [await oneAddress(wish.host)], ...named };
   }
 
-  #bind({ addresses, port, mode }: Target): Promise<BoundSocket[]> {
+  async #bind(target: Target): Promise<readonly BoundSocket[]> {
+    const { addresses, port, mode } = target;
     const { options, clock, isPrivate } = this.#setup;
+    const passed = this.#passedFor(target);
+    if (passed.length > 0) return passed;
     if (isPrivate) return bindSockets({ ...options, address: ["127.0.0.1"], port: 0 }, clock);
     const wanted = { ...options, port, ...(mode !== undefined && { socketMode: mode }) };
     if (addresses[0] !== "*") return bindSockets({ ...wanted, address: addresses }, clock);
@@ -149,6 +158,17 @@ export class SocketDesk {
       if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL" && code !== "EINVAL") throw error;
       return bindSockets({ ...wanted, address: ["0.0.0.0"] }, clock);
     });
+  }
+
+  /** Those of the service manager's sockets that an app means: all of them by --address and --port, else those it names. */
+  #passedFor({ addresses, port, isDefault }: Target): readonly BoundSocket[] {
+    const { passed } = this.#setup;
+    if (isDefault) return passed;
+    return passed.filter(({ address }) =>
+      addresses.some((wanted) =>
+        wanted === "*" ? address.endsWith(`:${port}`) : address === formatAddress(wanted, port),
+      ),
+    );
   }
 
   /** Gives back what newer code does not ask for any more: clients would wait there for ever. */
@@ -175,6 +195,11 @@ interface Target {
   readonly port: number;
   readonly ordinal: number;
   readonly mode?: number;
+  readonly isDefault?: true;
+}
+
+function formatAddress(address: string, port: number): string {
+  return address.startsWith("unix:") ? address : formatTcp(address, port);
 }
 
 /** A host name stands for the first of its addresses, as in Node's own listen(). */

@@ -3,16 +3,18 @@
  * listen (src/http/server.ts). The only file that touches `net._createServerHandle`.
  */
 import type { SendHandle } from "node:child_process";
-import { existsSync, lstatSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, fstatSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { getSystemErrorName } from "node:util";
 import { type Clock } from "../clock.ts";
+import { readText, type ReadText } from "../control-groups.ts";
 import { ChoirError, quote } from "../errors.ts";
+import type { PassedSocket } from "../options/service-manager.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import { type Endpoint, formatTcp, resolveEndpoints } from "./addresses.ts";
 
-/** A socket that is bound and not listening. Connections are refused until the first instance listens, queued from then on. */
+/** A socket that is bound, and listens only if it was passed so. Connections are refused until the first instance listens, queued from then on. */
 export interface BoundSocket {
   /** The descriptor's number in the supervisor. */
   readonly fd: number;
@@ -31,10 +33,11 @@ interface ServerHandle {
   readonly fd: number;
   close(): void;
   getsockname?(out: { address?: string; port?: number }): number;
+  getpeername?(out: object): number;
 }
 
 /** Address or path, port, 4 or 6 (-1 and -1 for a Unix socket): a handle, or libuv's error number. */
-type CreateServerHandle = (address: string, port: number, addressType: number) => ServerHandle | number;
+type CreateServerHandle = (address: string, port: number, addressType: number, fd?: number) => ServerHandle | number;
 const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
 const RETRY_EVERY_MS = 100;
@@ -100,6 +103,50 @@ async function retrying<T>(context: BindContext, bind: () => T | Promise<T>): Pr
       });
     }
   }
+}
+
+/** Takes up the listening sockets that a service manager has bound; their files, if any, are its own. */
+export function adoptSockets(passed: readonly PassedSocket[], read: ReadText = readText): BoundSocket[] {
+  return passed.map((socket) => {
+    const handle = openHandle(socket);
+    const address = tcpAddressOf(handle) ?? unixAddressOf(socket, read);
+    return { fd: handle.fd, handle: handle as unknown as SendHandle, address, close: () => handle.close() };
+  });
+}
+
+function openHandle(socket: PassedSocket): ServerHandle {
+  // Given a descriptor, it binds nothing and takes over what is there, if that is a TCP socket, a Unix one or a pipe.
+  const handle = createServerHandle("", 0, 0, socket.fd);
+  if (typeof handle === "number" || handle.getpeername?.({}) === 0) throw passedError(socket);
+  return handle;
+}
+
+function tcpAddressOf(handle: ServerHandle): string | undefined {
+  const name: { address?: string; port?: number } = {};
+  if (handle.getsockname?.(name) !== 0 || name.address === undefined || name.port === undefined) return undefined;
+  return formatTcp(name.address, name.port);
+}
+
+/** __SO_ACCEPTCON of the kernel: the socket listens. */
+const LISTENS = 0x1_00_00;
+
+/** libuv does not tell a Unix socket's path: it is in the kernel's list (proc(5)), by the socket's number. */
+function unixAddressOf(socket: PassedSocket, read: ReadText): string {
+  const stats = fstatSync(socket.fd);
+  const lines = (read("/proc/net/unix") ?? "").split("\n").map((line) => line.trim().split(/\s+/));
+  const found = lines.find((fields) => fields[6] === String(stats.ino));
+  const flags = Number.parseInt(found?.[3] ?? LISTENS.toString(16), 16);
+  if (!stats.isSocket() || (flags & LISTENS) === 0) throw passedError(socket);
+  // A socket of another network namespace is not in the list.
+  return `unix:${found?.[7] ?? socket.name}`;
+}
+
+function passedError({ fd, name }: PassedSocket): ChoirError {
+  return new ChoirError(
+    "ERR_CHOIR_ADDRESS",
+    `Socket ${quote(name)} of the service manager (descriptor ${fd}) is no listening stream socket`,
+    { hint: "The .socket unit needs ListenStream= and must not have Accept=yes" },
+  );
 }
 
 function bindTcp(

@@ -13,6 +13,7 @@ import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
 import { respawnDelay } from "./restart-policy.ts";
 import type { RolloutHost } from "./rollout.ts";
+import { Measurements } from "./measurements.ts";
 import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
 import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
@@ -58,6 +59,8 @@ export class Supervisor {
   readonly #live = new Map<Instance, Slot>();
   readonly #observer: InstanceObserver;
   readonly #failures = new StartFailures();
+  /** What the instances counted, ended ones included. */
+  readonly measurements: Measurements;
   readonly #startedAt: string;
   #finish!: (outcome: Outcome) => void;
   #outcome: Outcome | undefined;
@@ -67,6 +70,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions, context: SupervisorContext) {
     this.#options = options;
     this.#context = context;
+    this.measurements = new Measurements(context.clock);
     this.#startedAt = new Date(context.clock.date()).toISOString();
     this.#slots = Array.from({ length: options.instances }, (_, id) => new Slot(id, 0));
     this.finished = new Promise((resolve) => {
@@ -77,6 +81,7 @@ export class Supervisor {
       ready: (instance) => this.#ready(instance),
       leaving: (instance, reason) => this.#leaving(instance, reason),
       killing: (instance, why, openRequests) => this.#killing(instance, why, openRequests),
+      measured: (instance, measured) => this.measurements.take(instance, measured),
       exited: (instance, exit) => this.#exited(instance, exit),
     };
   }
@@ -157,7 +162,8 @@ export class Supervisor {
       generation: this.#restarts.generation,
       instances: this.#slots.length,
       ready: live.filter(([instance]) => instance.state === "ready").length,
-      slots: slotSnapshot(this.#slots, live, this.#context.clock),
+      traffic: this.measurements.trafficOf(live.map(([{ uid }]) => uid)),
+      slots: slotSnapshot(this.#slots, live, { clock: this.#context.clock, measurements: this.measurements }),
       lastRestart: this.#restarts.last,
     };
   }
@@ -212,6 +218,7 @@ export class Supervisor {
   #exited(instance: Instance, exit: InstanceExit): void {
     const slot = this.#slotOf(instance);
     this.#live.delete(instance);
+    this.measurements.release(instance);
     this.#farewell?.exited(instance);
     slot.release(instance);
     slot.record(exit, new Date(this.#context.clock.date()).toISOString());

@@ -1,6 +1,7 @@
 /** Makes the slots' part of a snapshot. Pure; used in the supervisor. */
 import type { Clock } from "../clock.ts";
 import type { Instance } from "./instance.ts";
+import type { Measurements } from "./measurements.ts";
 import type { Slot } from "./slot.ts";
 import type { InstanceSnapshot, SlotSnapshot } from "./snapshot.ts";
 
@@ -8,18 +9,27 @@ import type { InstanceSnapshot, SlotSnapshot } from "./snapshot.ts";
 export function slotSnapshot(
   slots: readonly Slot[],
   live: readonly (readonly [Instance, Slot])[],
-  clock: Clock,
+  context: SnapshotContext,
 ): SlotSnapshot[] {
   const all = new Set([...slots, ...live.map(([, slot]) => slot)]);
-  return [...all].map((slot) => ({
-    id: slot.id,
-    restarts: Math.max(0, slot.restarts),
-    instances: live.filter(([, of]) => of === slot).map(([instance]) => instanceSnapshot(instance, clock)),
-    lastExit: slot.lastExit,
-  }));
+  return [...all].map((slot) => {
+    const instances = live.filter(([, of]) => of === slot).map(([instance]) => instance);
+    return {
+      id: slot.id,
+      restarts: Math.max(0, slot.restarts),
+      traffic: context.measurements.trafficOf(instances.map(({ uid }) => uid)),
+      instances: instances.map((instance) => instanceSnapshot(instance, context)),
+      lastExit: slot.lastExit,
+    };
+  });
 }
 
-function instanceSnapshot(instance: Instance, clock: Clock): InstanceSnapshot {
+interface SnapshotContext {
+  readonly clock: Clock;
+  readonly measurements: Measurements;
+}
+
+function instanceSnapshot(instance: Instance, { clock, measurements }: SnapshotContext): InstanceSnapshot {
   return {
     uid: instance.uid,
     pid: instance.pid,
@@ -27,5 +37,7 @@ function instanceSnapshot(instance: Instance, clock: Clock): InstanceSnapshot {
     state: instance.state,
     uptimeMs: Math.round(clock.now() - instance.spawnedAt),
     statistics: instance.statistics,
+    traffic: measurements.trafficOf([instance.uid]),
+    heardMs: instance.heardAt === undefined ? null : Math.round(clock.now() - instance.heardAt),
   };
 }

@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly cwd?: string;
   /** How many descriptors each process may have (ulimit -n). */
   readonly openFiles?: number;
+  /** Descriptors of listening sockets that it gets as from a service manager, in this order, with their names. */
+  readonly passed?: readonly { readonly fd: number; readonly name: string }[];
   /** Do not pass --port, --concurrency and --log-format. */
   readonly bare?: boolean;
 }
@@ -206,16 +208,28 @@ function launch(command: readonly string[], options: StartOptions): Running {
     ? []
     : ["--port", "0", "--log-format", "json", "--concurrency", String(options.instances ?? 1)];
   const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
+  const { passed = [] } = options;
+  // The process keeps its number when the shell becomes the program.
+  const listen = passed.length === 0 ? "" : "export LISTEN_PID=$$; ";
+  const listenEnv = { LISTEN_FDS: String(passed.length), LISTEN_FDNAMES: passed.map(({ name }) => name).join(":") };
   const node = [process.execPath, ...(options.execArgv ?? []), ...command];
   mkdirSync(runtimeFolder(temp), { mode: 0o700 });
-  const child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])], {
-    cwd: options.cwd ?? temp,
-    // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
-    env: environment({ XDG_RUNTIME_DIR: runtimeFolder(temp), ...options.env }),
-    stdio: ["ignore", "pipe", "pipe"],
-    // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
-    detached: true,
-  });
+  const child = spawn(
+    "/bin/sh",
+    ["-c", `${limit}${listen}exec "$@"`, "sh", ...node, ...standard, ...(options.args ?? [])],
+    {
+      cwd: options.cwd ?? temp,
+      // Programs of one name may run side by side in tests: each has its control socket in a folder of its own.
+      env: environment({
+        XDG_RUNTIME_DIR: runtimeFolder(temp),
+        ...(passed.length > 0 ? listenEnv : {}),
+        ...options.env,
+      }),
+      stdio: ["ignore", "pipe", "pipe", ...passed.map(({ fd }) => fd)],
+      // A session of its own: without a terminal, SIGHUP means restart, as it does for a service.
+      detached: true,
+    },
+  );
   return new Running(child, temp, options.cwd);
 }
 
@@ -228,7 +242,7 @@ function runtimeFolder(temp: string): string {
 function environment(added: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|RUNTIME_DIRECTORY|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
+      !/^(CHOIR_.*|HOST|PORT|WEB_CONCURRENCY|RUNTIME_DIRECTORY|NOTIFY_SOCKET|LISTEN_.*|WATCHDOG_.*|NODE_ENV|NODE_APP_INSTANCE|NODE_OPTIONS|NODE_CHANNEL_FD|VITEST.*|FORCE_COLOR|NO_COLOR)$/.test(
         name,
       ),
   );

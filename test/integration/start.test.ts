@@ -153,6 +153,8 @@ const folder = mkdtempSync(path.join(tmpdir(), "choir-broken-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 // Not a fixture: the formatter could not read it.
 const BROKEN = path.join(folder, "syntax-error.mjs");
+const MISSING = path.join(folder, "missing-package.mjs");
+writeFileSync(MISSING, 'import "no-such-package-anywhere";\n');
 writeFileSync(BROKEN, "export default {\n  port = 3000,\n};\n");
 
 const CASES: readonly Case[] = [
@@ -168,7 +170,7 @@ const CASES: readonly Case[] = [
   { what: "a class", file: "exports-class.mjs", code: 78, says: ["class Server", "new Server()"] },
   { what: "a file that throws", file: "throws.mjs", code: 78, says: ["TypeError: no such luck", "throws.mjs:3"] },
   { what: "a syntax error", file: BROKEN, code: 78, says: ["SyntaxError", "syntax-error.mjs:2"] },
-  { what: "a package that is missing", file: "missing-package.mjs", code: 78, says: ["no-such-package-anywhere"] },
+  { what: "a package that is missing", file: MISSING, code: 78, says: ["no-such-package-anywhere"] },
   {
     what: "an address that is not ours",
     file: "listens-elsewhere.mjs",

@@ -1,6 +1,8 @@
 // Heartbeats: regular, with figures of this very process, and not piled up while nobody reads.
 import { describe, expect, it } from "vitest";
 import { type Heartbeat, startHeartbeat } from "../../../src/instance/heartbeat.ts";
+import { RequestMeter } from "../../../src/http/request-meter.ts";
+import { isMeasured, responseIndex } from "../../../src/measured.ts";
 import { isOpenRequests, isStatistics, OPEN_REQUESTS_SYMBOL } from "../../../src/protocol.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
@@ -8,16 +10,22 @@ const LONG = { method: "GET", path: "/slow", ageMs: 1500 };
 const SHORT = { method: "GET", path: "/", ageMs: 2 };
 
 function setUp({ long = [] as (typeof LONG)[] } = {}) {
+  const meter = new RequestMeter();
   const clock = new FakeClock();
   const beats: Heartbeat[] = [];
   const unsent: (() => void)[] = [];
-  startHeartbeat({
+  const last = startHeartbeat({
     intervalMs: 1000,
     clock,
     connections: {
       count: 3,
+      upgraded: 1,
       requests: 2,
       totalRequests: 41,
+      totalConnections: 7,
+      totalRefused: 1,
+      totalFailedHandshakes: 0,
+      meter,
       openRequests: () => [LONG, SHORT],
       oldestRequests: () => long,
     },
@@ -26,7 +34,7 @@ function setUp({ long = [] as (typeof LONG)[] } = {}) {
       unsent.push(sent);
     },
   });
-  return { clock, beats, unsent };
+  return { clock, beats, unsent, meter, last };
 }
 
 describe("startHeartbeat", () => {
@@ -44,6 +52,30 @@ describe("startHeartbeat", () => {
     expect(statistics?.heapLimit).toBeGreaterThan(statistics?.heapUsed ?? Infinity);
     expect(statistics?.utilization).toBeLessThanOrEqual(1);
     expect(beats[0]).not.toHaveProperty("openRequests");
+  });
+
+  it("counts what was answered since the last one that was sent, once", () => {
+    const { clock, beats, unsent, meter } = setUp();
+    meter.count(1, 2, 0.7);
+    meter.count(1, 2, 0.8);
+    clock.advance(1000);
+    expect(beats[0]?.measured).toMatchObject({ connections: 7, refused: 1, durationSum: 1.5, elapsedMs: 1000 });
+    expect(beats[0]?.measured.responses).toEqual([responseIndex(1, 2), 2]);
+    expect(isMeasured(beats[0]?.measured)).toBe(true);
+    // The supervisor does not read.
+    meter.count(2, 5, 3);
+    clock.advance(3000);
+    unsent.pop()?.();
+    clock.advance(1000);
+    expect(beats[1]?.measured).toMatchObject({ connections: 0, refused: 0, durationSum: 3, elapsedMs: 4000 });
+    expect(beats[1]?.measured.responses).toEqual([responseIndex(2, 5), 1]);
+  });
+
+  it("sends one more at the end", () => {
+    const { beats, meter, last } = setUp();
+    meter.count(1, 2, 1);
+    last();
+    expect(beats[0]?.measured.responses).toEqual([responseIndex(1, 2), 1]);
   });
 
   it("names requests that take long", () => {

@@ -9,11 +9,13 @@ import type { Launcher } from "../../../src/supervisor/launcher.ts";
 import { heartbeatInterval, type RoundsContext, startRounds } from "../../../src/supervisor/rounds.ts";
 import { Supervisor } from "../../../src/supervisor/supervisor.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
+import { NOTHING_MEASURED } from "../../helpers/measured.ts";
 
 const STATISTICS: Statistics = {
   requests: 5,
   inFlight: 1,
   connections: 2,
+  upgraded: 0,
   rss: 50e6,
   heapUsed: 10e6,
   heapLimit: 100e6,
@@ -48,7 +50,12 @@ class FakeChild {
   }
 
   beat(statistics: Partial<Statistics> = {}, more: object = {}): void {
-    this.say({ choir: "heartbeat", statistics: { ...STATISTICS, ...statistics }, ...more });
+    this.say({
+      choir: "heartbeat",
+      statistics: { ...STATISTICS, ...statistics },
+      measured: NOTHING_MEASURED,
+      ...more,
+    });
   }
 }
 
