@@ -5,7 +5,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ask, MODULES, type Running, type StartOptions, startModule } from "../helpers/start-runner.ts";
+import { ask, MODULES, type Running, type StartOptions, startModule, until } from "../helpers/start-runner.ts";
 
 describe("what a file exports is served", () => {
   it.each([
@@ -35,6 +35,11 @@ function said(app: Running): string[] {
   return app.lines.filter(({ event }) => event === undefined).map(({ msg }) => msg ?? "");
 }
 
+/** Waits until two instances have printed a line: it comes by another pipe than what else is known of them. */
+function both(app: Running, line: string): Promise<void> {
+  return until(() => said(app).filter((said) => said === line).length === 2, `two lines ${line}`);
+}
+
 async function count(app: Running, kind: string, many: number): Promise<void> {
   await app.eventCount(kind, many);
 }
@@ -44,9 +49,8 @@ describe("a program that listens by itself", () => {
     await using app = startModule("script.mjs", { instances: 2 });
     const url = await app.ready(2);
     const { port } = new URL(url);
-    const lines = said(app);
-    expect(lines.filter((line) => line === `main at 127.0.0.1:${port}, listening true`)).toHaveLength(2);
-    expect(lines.filter((line) => line === "admin at admin.sock")).toHaveLength(2);
+    await both(app, `main at 127.0.0.1:${port}, listening true`);
+    await both(app, "admin at admin.sock");
     expect((await ask("http://admin/", { socketPath: path.join(app.temp, "admin.sock") })).body).toBe("admin");
 
     const slow = ask(`${url}/slow`);
@@ -127,7 +131,7 @@ describe("a program that listens by itself", () => {
       instances: 2,
     });
     const url = await app.ready(2);
-    expect(said(app)).toContain(`EADDRINUSE listen ${port}`);
+    await both(app, `EADDRINUSE listen ${port}`);
     expect((await ask(url)).body).toBe("fallback");
     blocker.close();
   });
