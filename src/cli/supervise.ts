@@ -13,6 +13,7 @@ import { resolveOptions } from "../options/resolve.ts";
 import { takeServiceManager } from "../options/service-manager.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import { resolveIdentity } from "../supervisor/identity.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
@@ -63,7 +64,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
 /** What is decided when a supervisor is to run, whatever it runs. */
 export type Supervised = Omit<
   SupervisorSetup,
-  "version" | "tls" | "engine" | "serviceManager" | "logs" | "hasTerminal"
+  "version" | "identity" | "tls" | "engine" | "serviceManager" | "logs" | "hasTerminal"
 >;
 
 /** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
@@ -82,6 +83,7 @@ export async function superviseResolved(supervised: Supervised): Promise<ExitCod
     version: version(),
     options,
     tls,
+    identity: resolveIdentity(options),
     engine,
     serviceManager: takeServiceManager(),
     logs,

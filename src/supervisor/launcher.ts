@@ -12,6 +12,7 @@ import { INSPECT_PORT_FLAG, type InstanceBirth, type ModuleBirth } from "../prot
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
 import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
+import type { Identity } from "./identity.ts";
 import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
 import { countOomKills } from "./memory.ts";
 import type { KeptOptions } from "./kept-options.ts";
@@ -77,6 +78,8 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
+  /** Whom the instances run as, when that is not who the supervisor is. */
+  readonly identity: Identity | undefined;
   readonly keptOptions: KeptOptions;
 }
 
@@ -100,7 +103,8 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
         entry,
         cwd,
         execArgv,
-        environment: { ...instanceEnvironment(birthOf(setup, spec, entry)), ...setup.program.environment },
+        environment: environmentOf(setup, birthOf(setup, spec, entry)),
+        identity: setup.identity,
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
       const { instance, patient } = adopt(setup, child, { spec, observer });
@@ -139,6 +143,10 @@ function adopt(
     instance: new Instance({ ...child, exited }, spec, { limits, clock, observer, lastWords }),
     patient: { kill: (signal) => child.kill(signal), intercept: (interceptor) => log.intercept(interceptor) },
   };
+}
+
+function environmentOf({ program, identity }: LauncherSetup, birth: InstanceBirth): NodeJS.ProcessEnv {
+  return { ...instanceEnvironment(birth), ...program.environment, ...identity?.environment };
 }
 
 function birthOf(setup: LauncherSetup, place: Place & InstanceSpec, entry: string): InstanceBirth {

@@ -5,6 +5,7 @@
 import { systemClock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { ServiceManager } from "../options/service-manager.ts";
+import type { Identity } from "./identity.ts";
 import type { SocketDesk, SocketDeskSetup } from "./socket-desk.ts";
 import { adoptSockets, type BoundSocket, bindSockets, type SocketOptions } from "./sockets.ts";
 
@@ -16,6 +17,8 @@ export interface OpenSocketsSetup {
   readonly options: SocketOptions;
   /** Set when TLS is to be served. */
   readonly tls: unknown;
+  /** Whose a Unix socket is to be. */
+  readonly identity: Identity | undefined;
   /** Set when instances ask: nothing is bound before they do. */
   readonly listening?: Listening;
 }
@@ -34,7 +37,8 @@ export interface Sockets {
 
 /** Opens them, and says where they are from when that is not the options. Errors come out as ChoirError. */
 export async function openSockets(setup: OpenSocketsSetup, emit: (event: ChoirEvent) => void): Promise<Sockets> {
-  const { options, tls, listening } = setup;
+  const { tls, listening } = setup;
+  const options = { ...setup.options, owner: setup.identity };
   const scheme = tls === undefined ? "http" : "https";
   const passed = passedSockets(setup.serviceManager, emit);
   if (listening !== undefined) return askedSockets({ ...listening, options, passed, scheme, clock: systemClock });

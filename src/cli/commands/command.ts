@@ -8,6 +8,11 @@ export interface CommandFlags {
   readonly json?: boolean;
   /** False after --no-wait. */
   readonly wait?: boolean;
+  readonly user?: boolean;
+  readonly socket?: boolean;
+  readonly name?: string;
+  readonly output?: string;
+  readonly for?: string;
 }
 
 export interface CommandInput {
@@ -38,6 +43,8 @@ export interface ProgramSpec extends CommandSummary {
 export interface CommandSpec extends CommandSummary {
   /** How many operands there may be. */
   readonly mostOperands: number;
+  /** What follows the first operand is not this command's, whatever it looks like. */
+  readonly passThrough?: true;
   /** Further lines of its own help. */
   readonly more: string;
   readonly flags: readonly FlagText[];
