@@ -4,12 +4,14 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
+import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import type { HeaderPolicyOptions } from "../http/headers.ts";
 import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
+import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
@@ -119,7 +121,7 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { sockets, emit, control, tls } = surroundings;
+  const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, surroundings, instances);
@@ -127,7 +129,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const running = supervisorOptions(setup, { instances, sockets });
   const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(supervisor);
+  const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -171,6 +173,17 @@ function supervisorOptions(
     get urls() {
       return sockets.urls;
     },
+  };
+}
+
+/** What the control socket steers. */
+function controlled(supervisor: Supervisor, broker: Broker): Controllable {
+  return {
+    snapshot: () => supervisor.snapshot(),
+    restart: (by) => supervisor.restart(by),
+    scale: (instances, by) => supervisor.scale(instances, by),
+    stop: (by) => supervisor.stop(by),
+    messages: new Operator(broker),
   };
 }
 
