@@ -7,11 +7,13 @@ import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { checkConfigureServer } from "../instance/app.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
+import { engineSource } from "../options/engine-source.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import { takeServiceManager } from "../options/service-manager.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import { resolveIdentity } from "../supervisor/identity.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor } from "../supervisor/main.ts";
@@ -49,8 +51,10 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const tls = tlsSources(resolution.options, { origins: resolution.origins, environment: processEnvironment() });
-  // From here on only `tls` has passwords: what is not there cannot be shown.
+  const context = { name, origins: resolution.origins, environment: processEnvironment() };
+  const tls = tlsSources(resolution.options, context);
+  const engine = engineSource(resolution.options, context);
+  // From here on only these two have passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(resolution.options);
   const logs = await openLogs(name, options);
@@ -63,6 +67,8 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     origins: resolution.origins,
     declared: declarationOf(name, given),
     tls,
+    identity: resolveIdentity(options),
+    engine,
     serviceManager: takeServiceManager(),
     logs,
     strayErrors,

@@ -3,7 +3,10 @@ import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import type { PollResponse } from "./engine-polls.ts";
 import { ABORTED, type RequestMeter, statusClassOf } from "./request-meter.ts";
+import type { Http1Drain } from "./drain-http1.ts";
+import type { Http2Drain } from "./drain-http2.ts";
 import type { OutgoingFrames } from "./websocket-frames.ts";
 
 /** A request that was begun and is not over. */
@@ -17,6 +20,8 @@ export interface Exchange {
   readonly startedAt: number;
   /** Whether its end has been counted, or somebody else is going to. */
   isCounted: boolean;
+  /** Set when it is a long poll: what the app answers it with. */
+  poll?: PollResponse;
 }
 
 /** How a connection left HTTP/1. */
@@ -33,6 +38,8 @@ export class Connection {
   session: ServerHttp2Session | undefined = undefined;
   /** Set when it left HTTP/1. */
   upgrade: Upgrade | undefined = undefined;
+  /** Set when it is on its way to its end. */
+  ending: Http1Drain | Http2Drain | undefined = undefined;
   readonly #exchanges: Exchange[] = [];
   readonly #meter: RequestMeter | undefined;
   readonly #clock: Pick<Clock, "now">;
@@ -51,8 +58,12 @@ export class Connection {
 
   /** Whether `answer` is open here. */
   has(answer: Exchange["answer"]): boolean {
-    for (const exchange of this.#exchanges) if (exchange.answer === answer) return true;
-    return false;
+    return this.exchangeOf(answer) !== undefined;
+  }
+
+  exchangeOf(answer: Exchange["answer"]): Exchange | undefined {
+    for (const exchange of this.#exchanges) if (exchange.answer === answer) return exchange;
+    return undefined;
   }
 
   begin(exchange: Exchange): void {

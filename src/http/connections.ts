@@ -3,13 +3,18 @@
  * it only watches. `drain.ts` acts on what is known here, the statistics count it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
+import { Http1Drain } from "./drain-http1.ts";
+import { Http2Drain } from "./drain-http2.ts";
+import type { ConnectionWatcher } from "./connection-watcher.ts";
+import { closePacketFor } from "./engine-polls.ts";
+import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
 import { onResponseFinish } from "./response-finish.ts";
 import { tapServer } from "./server-tap.ts";
@@ -20,24 +25,6 @@ export interface ConnectionsOptions {
   readonly clock?: Clock;
   /** Whether answers are counted and timed; default true. */
   readonly measure?: boolean;
-}
-
-/** What hears of connections while the server drains. */
-export interface ConnectionWatcher {
-  /** A connection is ready for its first request; its session, if it is HTTP/2, is told of after this. */
-  connected(connection: Connection): void;
-  /** A connection speaks HTTP/2. */
-  session(connection: Connection): void;
-  /** An HTTP/1 request came; the app hears of it when `dispatch` is called. */
-  request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
-  /** An HTTP/2 request came, and the app is about to hear of it. */
-  stream(connection: Connection): void;
-  /** A connection left HTTP/1. */
-  upgraded(connection: Connection): void;
-  /** The last request open on a connection is over. */
-  idle(connection: Connection): void;
-  /** A connection is gone. */
-  disconnected(): void;
 }
 
 /** How often requests that are over are let go of. */
@@ -99,6 +86,13 @@ export class Connections {
     return this.#accepted.size;
   }
 
+  /** Connections that left HTTP/1, as WebSockets do. */
+  get upgraded(): number {
+    let count = 0;
+    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) count += 1;
+    return count;
+  }
+
   /** Requests in flight; upgraded sockets are none. */
   get requests(): number {
     let count = 0;
@@ -137,26 +131,12 @@ export class Connections {
 
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
-    const now = this.#clock.now();
-    return [...this.#connections.values()]
-      .flatMap<Named>(({ open, upgrade }) => upgrade ?? open)
-      .sort((a, b) => a.startedAt - b.startedAt)
-      .map((exchange) => nameOf(exchange, now));
+    return namesOfOpen(this.all(), this.#clock.now());
   }
 
   /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
   oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
-    const now = this.#clock.now();
-    const oldest: Exchange[] = [];
-    for (const { open } of this.#connections.values()) {
-      for (const exchange of open) {
-        if (now - exchange.startedAt < minAgeMs) continue;
-        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
-        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
-        if (oldest.length > most) oldest.pop();
-      }
-    }
-    return oldest.map((exchange) => nameOf(exchange, now));
+    return namesOfOldest(this.all(), { now: this.#clock.now(), most, minAgeMs });
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -210,20 +190,34 @@ export class Connections {
   }
 
   #request(response: ServerResponse): boolean {
-    // The stream of HTTP/2's compatibility API is known already.
     const { req } = response;
-    if (req.httpVersionMajor > 1) return false;
+    if (req.httpVersionMajor > 1) {
+      this.#compatible(response as unknown as Http2ServerResponse);
+      return false;
+    }
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now(), isCounted: false });
-    return this.#watcher !== undefined;
+    return this.#watcher !== undefined || connection.ending !== undefined;
+  }
+
+  /** A stream as HTTP/2's compatibility API has it: the stream itself is known already. */
+  #compatible(response: Http2ServerResponse): void {
+    if (closePacketFor(response.req) === undefined) return;
+    const session = response.stream.session as ServerHttp2Session | undefined;
+    const exchange = session && this.#sessions.get(session)?.exchangeOf(response.stream);
+    if (exchange === undefined) return;
+    exchange.poll = response;
+    this.#watcher?.poll(exchange);
   }
 
   #held(response: ServerResponse, dispatch: () => void): void {
     const connection = this.#connections.get(response.req.socket);
-    if (connection !== undefined) this.#watcher?.request(connection, response, dispatch);
+    if (connection === undefined) return;
+    if (this.#watcher !== undefined) this.#watcher.request(connection, response, dispatch);
+    else if (connection.ending instanceof Http1Drain) connection.ending.hold(response, dispatch);
   }
 
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -235,7 +229,7 @@ export class Connections {
     const exchange = { answer: stream, method, url, startedAt: this.#clock.now(), isCounted: false };
     connection.countStream(exchange, stream);
     this.#begin(connection, exchange);
-    this.#watcher?.stream(connection);
+    if (connection.ending instanceof Http2Drain) connection.ending.stream();
   }
 
   /**
@@ -296,15 +290,4 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
-}
-
-type Named = Pick<Exchange, "method" | "url" | "startedAt">;
-
-function nameOf({ method, url, startedAt }: Named, now: number): OpenRequest {
-  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }

@@ -2,10 +2,13 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import type { DrainReason } from "../protocol.ts";
-import type { Connection } from "./connection.ts";
-import type { Connections, ConnectionWatcher } from "./connections.ts";
+import type { Connection, Exchange } from "./connection.ts";
+import type { ConnectionWatcher } from "./connection-watcher.ts";
+import type { Connections } from "./connections.ts";
 import { Http1Drain } from "./drain-http1.ts";
 import { Http2Drain } from "./drain-http2.ts";
+import { answerPoll, closePacketFor } from "./engine-polls.ts";
+import { lingerAfterEnd } from "./linger.ts";
 import { sendGoingAway } from "./websocket-frames.ts";
 
 /** What accepts connections for the server. */
@@ -36,8 +39,6 @@ export interface DrainOptions {
 const QUEUE_MS = 1000;
 /** What a turn of the loop may take that closes the queue: whoever connects between its accept and its end is reset by the kernel. */
 const QUICK_TURN_MS = 0.5;
-/** How long we read on after our last byte, so that no reset overtakes it. */
-const LINGER_MS = 1000;
 /** How long a client may take to answer a WebSocket's close frame. */
 const CLOSE_FRAME_MS = 5000;
 /** How long a session that sends nothing waits for its GOAWAY. */
@@ -83,8 +84,6 @@ class Drain implements ConnectionWatcher {
   readonly #connections: Connections;
   readonly #options: DrainOptions;
   readonly #idleMs: number;
-  readonly #http1 = new WeakMap<Connection, Http1Drain>();
-  readonly #http2 = new WeakMap<Connection, Http2Drain>();
   #handshakesOver = false;
 
   constructor(connections: Connections, options: DrainOptions) {
@@ -95,13 +94,17 @@ class Drain implements ConnectionWatcher {
 
   begin(): void {
     this.#connections.watch(this);
-    const webSockets: Connection[] = [];
+    // Those whose clients come back when they are closed.
+    const closings: ((share: number) => void)[] = [];
     for (const connection of this.#connections.all()) {
       this.connected(connection);
       if (connection.session !== undefined) this.session(connection);
-      if (connection.upgrade !== undefined) webSockets.push(connection);
+      if (connection.upgrade !== undefined) closings.push((share) => this.#closeWebSocket(connection, share));
+      for (const exchange of connection.open) {
+        if (closePacketFor(exchange) !== undefined) closings.push((share) => this.#endPoll(exchange, share));
+      }
     }
-    webSockets.forEach((connection, n) => this.#closeWebSocket(connection, n / webSockets.length));
+    closings.forEach((close, n) => close(n / closings.length));
     this.#options.clock.after(this.#idleMs, () => {
       this.#handshakesOver = true;
       this.#connections.destroyHandshakes();
@@ -109,10 +112,15 @@ class Drain implements ConnectionWatcher {
   }
 
   connected(connection: Connection): void {
-    this.#lingerAfterEnd(connection);
+    lingerAfterEnd(connection.socket, this.#options.clock);
     if (connection.session !== undefined || connection.upgrade !== undefined) return;
+    if (connection.ending instanceof Http1Drain) {
+      // It had been let go already.
+      connection.ending.hurry(this.#idleMs);
+      return;
+    }
     const drain = new Http1Drain(connection, { idleMs: this.#idleMs, clock: this.#options.clock });
-    this.#http1.set(connection, drain);
+    connection.ending = drain;
     for (const { answer } of connection.open) if ("req" in answer) drain.take(answer);
     if (connection.open.length === 0) drain.idle();
   }
@@ -120,19 +128,21 @@ class Drain implements ConnectionWatcher {
   session(connection: Connection): void {
     const { clock, idleGraceMs, mode } = this.#options;
     const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
-    if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
+    if (connection.session) connection.ending = new Http2Drain(connection.session, { idleMs, clock });
   }
 
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void {
-    // A handler may answer at once. By then all requests of the packet have to be known, and that takes until the end of the turn.
-    if (this.#http1.get(connection)?.take(response) === false) return;
-    setImmediate(() => {
-      if (!response.req.destroyed) dispatch();
-    });
+    const dispatchPoll = (): void => {
+      dispatch();
+      const exchange = connection.exchangeOf(response);
+      if (exchange !== undefined) this.#endPoll(exchange, this.#options.clock.random());
+    };
+    if (connection.ending instanceof Http1Drain) connection.ending.hold(response, dispatchPoll);
+    else dispatchPoll();
   }
 
-  stream(connection: Connection): void {
-    this.#http2.get(connection)?.stream();
+  poll(exchange: Exchange): void {
+    this.#endPoll(exchange, this.#options.clock.random());
   }
 
   upgraded(connection: Connection): void {
@@ -140,7 +150,7 @@ class Drain implements ConnectionWatcher {
   }
 
   idle(connection: Connection): void {
-    this.#http1.get(connection)?.idle();
+    if (connection.ending instanceof Http1Drain) connection.ending.idle();
   }
 
   disconnected(): void {
@@ -151,21 +161,23 @@ class Drain implements ConnectionWatcher {
   #closeWebSocket({ socket, upgrade }: Connection, share: number): void {
     const frames = upgrade?.frames;
     if (frames === undefined) return;
-    const { clock, closeSpreadMs, mode } = this.#options;
-    const close = (): void => {
+    this.#atShare(share, () => {
       sendGoingAway(socket, frames);
-      clock.after(CLOSE_FRAME_MS, () => socket.end());
-    };
-    if (mode === "stop") close();
-    else clock.after(share * closeSpreadMs, close);
+      this.#options.clock.after(CLOSE_FRAME_MS, () => socket.end());
+    });
   }
 
-  /** Gives a client a second to read what we sent last and to close in its turn. */
-  #lingerAfterEnd({ socket }: Connection): void {
-    const linger = (): void => {
-      this.#options.clock.after(LINGER_MS, () => socket.destroy());
-    };
-    if (socket.writableFinished) linger();
-    else socket.once("finish", linger);
+  /** Ends a long poll at its share of the spread: nobody can say how long it would stay open. */
+  #endPoll(exchange: Exchange, share: number): void {
+    const packet = closePacketFor(exchange);
+    const response = exchange.poll ?? ("req" in exchange.answer ? exchange.answer : undefined);
+    if (packet === undefined || response === undefined) return;
+    this.#atShare(share, () => answerPoll(response, packet));
+  }
+
+  #atShare(share: number, close: () => void): void {
+    const { clock, closeSpreadMs, mode } = this.#options;
+    if (mode === "stop") close();
+    else clock.after(share * closeSpreadMs, close);
   }
 }

@@ -6,15 +6,23 @@ import { systemClock, type Clock } from "../clock.ts";
 import {
   FLAG,
   FRAME,
+  LOCK_FRAME,
   MAX_VALUE_BYTES,
   MESSAGE_FIELD_BYTES,
   REFUSAL,
+  controlBytes,
+  REQUEST_FRAME,
   encodeAnswer,
   encodeRefusal,
   frameError,
   type FrameReader,
+  writeControl,
 } from "./frames.ts";
-import { Peer, type BrokerConnection, type BrokerPeer, type PeerHost } from "./peer.ts";
+import type { LockAuthority } from "./lock-authority.ts";
+import { LockDesk } from "./lock-desk.ts";
+import { LocalLocks } from "./local-locks.ts";
+import { Peer, type BrokerConnection, type BrokerPeer, type DeskHost, type PeerHost } from "./peer.ts";
+import { RequestDesk } from "./request-desk.ts";
 import { RetainedStore } from "./retained.ts";
 import { TopicTable, type Match } from "./topic-table.ts";
 import { isPattern, isTopic } from "./topics.ts";
@@ -34,6 +42,12 @@ export interface BrokerOptions {
   readonly maxRetainedBytes?: number;
   /** How many different patterns one instance may subscribe to. Default 100,000. */
   readonly maxPatterns?: number;
+  /** How many requests of one instance may be unanswered. Default 10,000. */
+  readonly maxRequests?: number;
+  /** How many locks one instance may hold and wait for. Default 100,000. */
+  readonly maxClaims?: number;
+  /** Who grants locks of scope "app"; without an engine between machines, who grants those of scope "machine". */
+  readonly locks?: LockAuthority;
 }
 
 export interface BrokerStats {
@@ -44,17 +58,26 @@ export interface BrokerStats {
   /** Values retained. */
   readonly retained: number;
   readonly retainedBytes: number;
+  /** Requests that wait for an answer. */
+  readonly requests: number;
+  /** Locks held and waited for. */
+  readonly locks: number;
 }
 
 const MB = 1024 * 1024;
 
 export class Broker {
-  readonly #options: Required<BrokerOptions>;
+  readonly #options: Required<Omit<BrokerOptions, "locks">>;
   readonly #topics = new TopicTable<Peer>();
   readonly #retained: RetainedStore;
   readonly #peers = new Set<Peer>();
+  readonly #requests: RequestDesk;
+  readonly #locks: LockDesk;
   /** Who got something that has not been flushed yet. */
   #touched: Peer[] = [];
+  #bridge: Peer | undefined;
+  /** Whether frames are being read: all that they cause is flushed behind them. */
+  #isReading = false;
 
   constructor(options: BrokerOptions = {}) {
     this.#options = {
@@ -64,23 +87,53 @@ export class Broker {
       maxRetained: 10_000,
       maxRetainedBytes: 64 * MB,
       maxPatterns: 100_000,
+      maxRequests: 10_000,
+      maxClaims: 100_000,
       ...options,
     };
     this.#retained = new RetainedStore(this.#options);
+    this.#requests = new RequestDesk(this.#desk, this.#options);
+    const machine = new LocalLocks(this.#options);
+    this.#locks = new LockDesk(this.#desk, { ...this.#options, machine, app: options.locks ?? machine });
   }
 
   /** Connects an instance; from then on the stream is the broker's. */
   connect(connection: BrokerConnection): BrokerPeer {
+    return this.#connect(connection);
+  }
+
+  /**
+   * Connects what carries messages between machines, before any instance: it is told as well what instances retain, clear and
+   * subscribe to, by the frames that they sent.
+   */
+  connectBridge(connection: BrokerConnection): BrokerPeer {
+    this.#bridge = this.#connect(connection);
+    return this.#bridge;
+  }
+
+  #connect(connection: BrokerConnection): Peer {
     const { clock, unreadLimit, overloadWaitMs } = this.#options;
-    const peer = new Peer(connection, this.#host, { clock, limit: unreadLimit, waitMs: overloadWaitMs });
+    const peer = new Peer(connection, this.#host, {
+      clock,
+      limit: unreadLimit,
+      waitMs: connection.waitMs ?? overloadWaitMs,
+    });
     this.#peers.add(peer);
     return peer;
   }
 
   /** What it holds at the moment. */
   get stats(): BrokerStats {
-    const { size, bytes } = this.#retained;
-    return { peers: this.#peers.size, subscriptions: this.#topics.size, retained: size, retainedBytes: bytes };
+    // The bridge is no instance, and its subscription nobody's.
+    const bridges = this.#bridge === undefined || this.#bridge.closed ? 0 : 1;
+    return {
+      peers: this.#peers.size - bridges,
+      subscriptions: this.#topics.size - bridges,
+      retained: this.#retained.size,
+      retainedBytes: this.#retained.bytes,
+      requests: this.#requests.pending,
+      locks: this.#locks.claims,
+    };
   }
 
   /** Closes every pipe. */
@@ -91,24 +144,50 @@ export class Broker {
   readonly #host: PeerHost = {
     onFrame: (peer, frame) => {
       if (peer.retaining !== undefined && frame.type !== FRAME.message) throw frameError("retain without its message");
+      this.#isReading = true;
       if (frame.type === FRAME.message) this.#message(peer, frame);
-      else this.#request(peer, frame);
+      else if (frame.type < REQUEST_FRAME.respond) this.#request(peer, frame);
+      else if (frame.type < LOCK_FRAME.lock) this.#requests.onFrame(peer, frame);
+      else this.#locks.onFrame(peer, frame);
     },
     onRead: (peer) => {
-      const touched = this.#touched;
-      if (touched.length === 0) return;
-      this.#touched = [];
-      for (const to of touched) {
-        to.outbox.flush();
-        if (to !== peer && to.outbox.holds) peer.holdFor(to);
-      }
+      this.#isReading = false;
+      this.#flush(peer);
     },
     onGone: (peer) => {
       this.#peers.delete(peer);
-      for (const pattern of peer.patterns) this.#topics.remove(pattern, peer);
+      for (const pattern of peer.patterns) {
+        this.#topics.remove(pattern, peer);
+        this.#repeat(peer, FRAME.unsubscribe, pattern);
+      }
       peer.patterns.clear();
+      this.#requests.onGone(peer);
+      this.#locks.onGone(peer);
     },
   };
+
+  readonly #desk: DeskHost = {
+    answer: (to, frame) => {
+      this.#answer(to, frame);
+      // An engine's answer, or one to somebody's end.
+      if (!this.#isReading) this.#flush();
+    },
+    forward: (to, buffer, start, end) => {
+      if (!to.outbox.touched) this.#touched.push(to);
+      to.outbox.message(buffer, start, end);
+    },
+  };
+
+  /** Sends what was added; who has sent it is held for those that are behind. */
+  #flush(sender?: Peer): void {
+    const touched = this.#touched;
+    if (touched.length === 0) return;
+    this.#touched = [];
+    for (const to of touched) {
+      to.outbox.flush();
+      if (sender !== undefined && to !== sender && to.outbox.holds) sender.holdFor(to);
+    }
+  }
 
   /** The hot path: one look-up, and a few fields for each receiver. */
   #message(from: Peer, frame: FrameReader): void {
@@ -132,6 +211,7 @@ export class Broker {
     const id = from.retaining ?? 0;
     from.retaining = undefined;
     const refused = this.#retained.put(topic, frame);
+    if (refused === undefined) this.#repeat(from, FRAME.retain);
     this.#answer(
       from,
       refused === undefined ? encodeAnswer(FRAME.ack, id) : encodeRefusal(id, REFUSAL.retainedLimit, refused),
@@ -152,7 +232,7 @@ export class Broker {
         this.#unsubscribe(peer, frame.topic());
         break;
       case FRAME.clear:
-        this.#clear(frame.topic());
+        this.#clear(peer, frame.topic());
         break;
       case FRAME.flush:
         break;
@@ -173,6 +253,7 @@ export class Broker {
     if (!peer.patterns.has(pattern)) {
       peer.patterns.add(pattern);
       this.#topics.add(pattern, peer);
+      this.#repeat(peer, FRAME.subscribe, pattern);
     }
     // Nothing comes between these in the outbox: so the client knows which values belong to which subscription.
     this.#answer(peer, encodeAnswer(FRAME.begin, id));
@@ -183,11 +264,22 @@ export class Broker {
   #unsubscribe(peer: Peer, pattern: string): void {
     if (!peer.patterns.delete(pattern)) return;
     this.#topics.remove(pattern, peer);
+    this.#repeat(peer, FRAME.unsubscribe, pattern);
   }
 
-  #clear(topic: string): void {
+  #clear(peer: Peer, topic: string): void {
     if (!isTopic(topic)) throw frameError("clear without a valid topic");
     this.#retained.delete(topic);
+    this.#repeat(peer, FRAME.clear, topic);
+  }
+
+  /** Tells the bridge what an instance asked for. */
+  #repeat(from: Peer, type: number, topic = ""): void {
+    const bridge = this.#bridge;
+    if (bridge === undefined || from === bridge) return;
+    const frame = Buffer.allocUnsafe(controlBytes(topic));
+    writeControl(frame, 0, { type, id: 0, topic });
+    this.#desk.answer(bridge, frame);
   }
 
   #answer(peer: Peer, frame: Buffer): void {

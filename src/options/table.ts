@@ -3,7 +3,9 @@
  * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { DEPLOY_ROWS } from "./deploy-rows.ts";
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { MESSAGING_ROWS } from "./messaging-rows.ts";
 import { LOG_ROWS } from "./log-rows.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
@@ -60,7 +62,7 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "messaging" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -181,6 +183,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
+  ...DEPLOY_ROWS,
   ...SERVER_ROWS,
   ready: option({
     kind: "string",
@@ -269,6 +272,7 @@ export const OPTIONS = {
       "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
+  ...MESSAGING_ROWS,
   ...LOG_ROWS,
 } as const;
 

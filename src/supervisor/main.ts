@@ -4,24 +4,30 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
+import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
+import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
+import type { Outcome } from "./context.ts";
+import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { openSockets } from "./open-sockets.ts";
 import type { BoundSocket } from "./sockets.ts";
-import { type Outcome, Supervisor } from "./supervisor.ts";
+import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
@@ -35,6 +41,10 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Whom the instances run as, when that is not who the supervisor is. */
+  readonly identity: Identity | undefined;
+  /** Set when an engine carries messages to other machines. */
+  readonly engine: EngineSource | undefined;
   /** What started the process has passed to it. */
   readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
@@ -57,10 +67,13 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
+  const broker = new Broker({ clock: systemClock });
+  const bridge = await openBridge(setup, broker, emit);
   const sockets = await openSockets(setup, emit);
   try {
-    return await supervise(setup, { sockets, emit, control, tls });
+    return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
+    await bridge?.close();
     tls?.stop();
     close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
@@ -74,6 +87,15 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
+}
+
+/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
+async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
+  if (engine === undefined) return undefined;
+  const module = await import("./engine.ts");
+  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
+  await bridge.start();
+  return bridge;
 }
 
 /** Loaded where there is a service manager that listens: it costs the others no memory. */
@@ -96,19 +118,21 @@ interface Surroundings {
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
+  readonly broker: Broker;
 }
 
-async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
+async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
+  const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
+  const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(supervisor);
+  const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -138,7 +162,18 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+/** What the control socket steers. */
+function controlled(supervisor: Supervisor, broker: Broker): Controllable {
+  return {
+    snapshot: () => supervisor.snapshot(),
+    restart: (by) => supervisor.restart(by),
+    scale: (instances, by) => supervisor.scale(instances, by),
+    stop: (by) => supervisor.stop(by),
+    messages: new Operator(broker),
+  };
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
   const { options } = setup;
   return createLauncher({
     ...setup,
@@ -148,7 +183,7 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundin
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
-    broker: new Broker({ clock: systemClock }),
+    broker,
     clock: systemClock,
     emit,
   });
