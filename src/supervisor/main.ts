@@ -142,16 +142,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   });
   const reopenLogs = (): void => setup.logs.reopen();
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
-  const { pid } = process;
-  emit({
-    event: "starting",
-    name,
-    instances,
-    addresses: sockets.urls,
-    pid,
-    version,
-    ...(socket && { control: socket }),
-  });
+  const told = { name, instances, addresses: sockets.urls, pid: process.pid, version };
+  emit({ event: "starting", ...told, ...(socket && { control: socket }) });
   tls?.start();
   service?.start();
   supervisor.start();
