@@ -10,16 +10,18 @@ import { nearestName } from "../options/nearest.ts";
 import { optionError } from "../options/origin.ts";
 import { commandHelp, overallHelp } from "./command-help.ts";
 import type { CommandFlags, CommandSpec } from "./commands/command.ts";
+import { publish } from "./commands/publish.ts";
 import { restart } from "./commands/restart.ts";
 import { scale } from "./commands/scale.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
+import { subscribe } from "./commands/subscribe.ts";
 import { systemd } from "./commands/systemd.ts";
 import { print, reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order of help. */
-export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop, systemd];
+export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop, publish, subscribe, systemd];
 
 /** Runs a command line, without node and the file; resolved with the exit code. */
 export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {

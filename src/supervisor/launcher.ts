@@ -158,6 +158,7 @@ function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, ch
     slot: instance.slot,
     stream: child.pubSub,
     onOverload: ({ dropped, droppedBytes }) => emit({ event: "pubsub-overload", ...of, dropped, droppedBytes }),
+    onRecovered: ({ dropped, droppedBytes }) => emit({ event: "pubsub-recovered", ...of, dropped, droppedBytes }),
     onBroken(error) {
       emit({ event: "pubsub-broken", ...of, error: error.message });
       instance.breakOff();

@@ -8,6 +8,7 @@ export interface CommandFlags {
   readonly json?: boolean;
   /** False after --no-wait. */
   readonly wait?: boolean;
+  readonly retain?: boolean;
   readonly user?: boolean;
   readonly socket?: boolean;
   readonly name?: string;
