@@ -165,7 +165,13 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   tls?.start();
   service?.start();
   supervisor.start();
-  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const endRounds = startRounds(supervisor, {
+    examiner: launcher,
+    options,
+    clock,
+    emit,
+    isHeldUp: () => setup.logs.isBlocked,
+  });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
