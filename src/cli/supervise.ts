@@ -18,6 +18,7 @@ import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
 import { openLogs } from "./open-logs.ts";
+import { becomeInit } from "./init.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -69,6 +70,8 @@ export type Supervised = Omit<
 
 /** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
 export async function superviseResolved(supervised: Supervised): Promise<ExitCode> {
+  // Before anything is opened: it would be lost.
+  const initObstacle = becomeInit();
   const { name, origins } = supervised;
   const context = { name, origins, environment: processEnvironment() };
   const tls = tlsSources(supervised.options, context);
@@ -78,6 +81,7 @@ export async function superviseResolved(supervised: Supervised): Promise<ExitCod
   const options = withoutSecrets(supervised.options);
   const logs = await openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
+  if (initObstacle !== undefined) logs.event({ event: "no-init", why: initObstacle });
   const outcome = await runSupervisor({
     ...supervised,
     version: version(),
