@@ -29,6 +29,17 @@ const DESCRIBERS: Describers = {
     message: `The service manager cannot be told how the service is doing: ${error}`,
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
+  "health-listening": ({ url }) => ({ level: "info", message: `Health endpoints /livez and /readyz at ${url}` }),
+  "no-init": ({ why }) => ({
+    level: "warn",
+    message: `Running as PID 1 without an init, since ${why}: processes that instances leave behind stay as zombies`,
+    detail:
+      "Start the container with an init (docker run --init, or tini in the image), or use Node.js 22.15 or newer and an image with a shell",
+  }),
+  "heap-shared": ({ heapMiB, limitBytes }) => ({
+    level: "info",
+    message: `The heap of each instance may grow to ${heapMiB} MiB, its share of the ${Math.round(limitBytes / 2 ** 20)} MiB of the control group`,
+  }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
     message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,

@@ -18,6 +18,7 @@ import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor } from "../supervisor/main.ts";
 import { openLogs } from "./open-logs.ts";
+import { becomeInit } from "./init.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -48,6 +49,8 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     );
     return EXIT.ok;
   }
+  // Before anything is opened: it would be lost.
+  const initObstacle = becomeInit();
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
@@ -59,6 +62,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   const options = withoutSecrets(resolution.options);
   const logs = await openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
+  if (initObstacle !== undefined) logs.event({ event: "no-init", why: initObstacle });
   const outcome = await runSupervisor({
     name,
     version: version(),

@@ -67,6 +67,8 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
+  /** How large the heap of each may grow; undefined to leave that to V8. */
+  readonly heapMiB: number | undefined;
   /** Whom the instances run as, when that is not who the supervisor is. */
   readonly identity: Identity | undefined;
   readonly keptOptions: KeptOptions;
@@ -80,7 +82,8 @@ const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 /** Makes the launcher of a supervisor. */
 export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
   const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
-  const execArgv = [...inherited, INSPECT_PORT_FLAG, "--import", PRELOAD];
+  const heap = setup.heapMiB === undefined ? [] : [`--max-old-space-size=${setup.heapMiB}`];
+  const execArgv = [...inherited, ...heap, INSPECT_PORT_FLAG, "--import", PRELOAD];
   const patients = new WeakMap<Instance, Patient>();
   const locations = new Locations(setup.program);
   return {

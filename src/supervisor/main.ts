@@ -20,13 +20,17 @@ import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
+import type { Health } from "./health.ts";
+import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
+import type { Outcome } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
+import { surgeOf } from "./rollout.ts";
 import { openSockets } from "./open-sockets.ts";
 import type { BoundSocket } from "./sockets.ts";
-import { type Outcome, Supervisor } from "./supervisor.ts";
+import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
@@ -69,9 +73,12 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const broker = new Broker({ clock: systemClock });
   const bridge = await openBridge(setup, broker, emit);
   const sockets = await openSockets(setup, emit);
+  let health: Health | undefined;
   try {
-    return await supervise(setup, { sockets, emit, control, tls, broker });
+    health = await openHealth(setup, emit);
+    return await supervise(setup, { sockets, emit, control, tls, broker, health });
   } finally {
+    health?.close();
     await bridge?.close();
     tls?.stop();
     close(sockets);
@@ -97,6 +104,14 @@ async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emi
   return bridge;
 }
 
+/** Loaded where it is asked for. */
+async function openHealth({ options }: SupervisorSetup, emit: Emit): Promise<Health | undefined> {
+  const { healthAddress: address } = options;
+  if (address === undefined) return undefined;
+  const module = await import("./health.ts");
+  return module.openHealth({ address, options, emit });
+}
+
 /** Loaded where there is a service manager that listens: it costs the others no memory. */
 async function connectTo(
   notify: NotifyAddress | undefined,
@@ -118,6 +133,7 @@ interface Surroundings {
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
   readonly broker: Broker;
+  readonly health: Health | undefined;
 }
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
@@ -130,6 +146,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  surroundings.health?.watch(supervisor);
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
@@ -148,7 +165,13 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   tls?.start();
   service?.start();
   supervisor.start();
-  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const endRounds = startRounds(supervisor, {
+    examiner: launcher,
+    options,
+    clock,
+    emit,
+    isHeldUp: () => setup.logs.isBlocked,
+  });
   const outcome = await supervisor.finished.finally(endRounds);
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
@@ -177,9 +200,19 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Su
     keptOptions: new KeptOptions(setup, emit),
     tls,
     broker,
+    heapMiB: heapOf(setup, concurrency, emit),
     clock: systemClock,
     emit,
   });
+}
+
+/** Undefined where V8's own choice stands. */
+function heapOf({ program, options }: SupervisorSetup, instances: number, emit: Emit): number | undefined {
+  const limit = groupMemoryLimit();
+  if (limit === undefined || isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"])) return undefined;
+  const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
+  emit({ event: "heap-shared", heapMiB, limitBytes: limit });
+  return heapMiB;
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {
