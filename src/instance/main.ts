@@ -88,6 +88,7 @@ function connectPubSub(fd: number, logger: () => Logger): PubSubClient {
   const socket = new net.Socket({ fd, readable: true, writable: true });
   socket.unref();
   return new PubSubClient(socket, {
+    eager: true,
     onHandlerError: (error, topic) => logger().error({ err: error, topic }, "A pub/sub handler failed"),
     onLeaderError: (error, leader) => logger().error({ err: error, leader }, "A leader's callback failed"),
   });
