@@ -48,6 +48,7 @@ export class NatsValues implements ValueStore {
   }
 }
 
-function isConflict(error: unknown): boolean {
+/** Whether another write was first. */
+export function isConflict(error: unknown): boolean {
   return (error as { code?: unknown }).code === WRONG_LAST_SEQUENCE;
 }
