@@ -58,7 +58,11 @@ const DESCRIBERS: Describers = {
   "instance-killed": describeKill,
   "pubsub-overload": (event) => ({
     level: "warn",
-    message: `${subject(event)} reads its pub/sub messages too slowly: the oldest ${count(event.dropped, "message")} dropped, ${count(event.droppedBytes, "byte")}`,
+    message: `${subject(event)} reads its pub/sub messages too slowly and loses the oldest until it has caught up: ${count(event.dropped, "message")} so far, ${count(event.droppedBytes, "byte")}`,
+  }),
+  "pubsub-recovered": (event) => ({
+    level: "info",
+    message: `${subject(event)} reads its pub/sub messages again: it lost ${count(event.dropped, "message")}, ${count(event.droppedBytes, "byte")}`,
   }),
   "pubsub-broken": (event) => ({
     level: "error",
@@ -119,6 +123,10 @@ const DESCRIBERS: Describers = {
     message: `Rolling restart on ${by}: starting generation ${generation}`,
   }),
   "restart-finished": describeRestart,
+  "connections-moved": (event) => ({
+    level: "debug",
+    message: `${subject(event)} holds more than its share: ${count(event.connections, "connection")} of it will be closed, each with its next answer`,
+  }),
   "options-kept": ({ generation, options }) => ({
     level: "warn",
     message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,

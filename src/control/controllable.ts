@@ -3,6 +3,7 @@
  * only; used in the supervisor and by the `choir` command.
  */
 import type { ChoirEvent } from "../events.ts";
+import type { Listener, ListenerSink } from "../messaging/operator.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "../supervisor/snapshot.ts";
 
 /** `by` says who asked, for the log. */
@@ -12,6 +13,15 @@ export interface Controllable {
   restart(by: string): Promise<RestartResult>;
   scale(instances: number, by: string): Promise<ScaleResult>;
   stop(by: string): void;
+  readonly messages: Messages;
+}
+
+/** What the routes of messages call. */
+export interface Messages {
+  /** Rejects with a ChoirError when the topic or the value cannot be published. */
+  publish(topic: string, value: unknown, retain: boolean): Promise<void>;
+  /** Throws a ChoirError when the pattern is none. */
+  listen(pattern: string, sink: ListenerSink): Listener;
 }
 
 /** What went wrong with a request, as the control socket says it. */

@@ -9,6 +9,7 @@ import { http } from "../http/node-http.ts";
 import type { Controllable, ControlFault } from "./controllable.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
+import { MessageStream } from "./message-stream.ts";
 import { callerOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
 import type { Call, Route } from "./routes.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
@@ -31,7 +32,7 @@ export class ControlServer {
   readonly #http: Server;
   readonly #closeTimeout: number;
   /** Answers that end when the supervisor does. */
-  readonly #lasting = new Set<EventStream>();
+  readonly #lasting = new Set<EventStream | MessageStream>();
   #socket: ControlSocket | undefined;
 
   constructor(target: Controllable, { events, requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions) {
@@ -74,7 +75,12 @@ export class ControlServer {
     response.on("error", () => {});
     try {
       const route = routeOf(request);
-      const call = route.read(await readBody(request));
+      const body = await readBody(request, route);
+      if (route.listens !== undefined) {
+        this.#keep(new MessageStream(response, this.#target.messages, route.listens(body)), response);
+        return;
+      }
+      const call = route.read(body);
       const by = callerOf(request, route);
       if (wantsLines(request)) await this.#stream(response, { route, call, by });
       else send(response, route.status, (await call(this.#target, by)) ?? {});
@@ -83,15 +89,18 @@ export class ControlServer {
     }
   }
 
+  /** Ends it when the server closes, unless its client has gone before. */
+  #keep(stream: EventStream | MessageStream, response: ServerResponse): void {
+    this.#lasting.add(stream);
+    response.once("close", () => this.#lasting.delete(stream));
+  }
+
   async #stream(
     response: ServerResponse,
     { route, call, by }: { route: Route; call: Call; by: string },
   ): Promise<void> {
     const stream = new EventStream(response, this.#events);
-    if (route.lasting) {
-      this.#lasting.add(stream);
-      response.once("close", () => this.#lasting.delete(stream));
-    }
+    if (route.lasting) this.#keep(stream, response);
     try {
       const result = (await call(this.#target, by)) ?? {};
       if (route.lasting) return;

@@ -4,11 +4,13 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
+import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
+import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
@@ -18,6 +20,7 @@ import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
+import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -37,6 +40,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Whom the instances run as, when that is not who the supervisor is. */
+  readonly identity: Identity | undefined;
   /** Set when an engine carries messages to other machines. */
   readonly engine: EngineSource | undefined;
   /** What started the process has passed to it. */
@@ -116,7 +121,7 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { sockets, emit, control, tls } = surroundings;
+  const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
@@ -125,7 +130,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(supervisor);
+  const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -147,6 +152,17 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+/** What the control socket steers. */
+function controlled(supervisor: Supervisor, broker: Broker): Controllable {
+  return {
+    snapshot: () => supervisor.snapshot(),
+    restart: (by) => supervisor.restart(by),
+    scale: (instances, by) => supervisor.scale(instances, by),
+    stop: (by) => supervisor.stop(by),
+    messages: new Operator(broker),
+  };
 }
 
 function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {

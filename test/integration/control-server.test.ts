@@ -13,6 +13,8 @@ import { EventFeed } from "../../src/control/event-feed.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { ChoirEvent } from "../../src/events.ts";
+import { Broker } from "../../src/messaging/broker.ts";
+import { Operator } from "../../src/messaging/operator.ts";
 import type { RestartResult } from "../../src/supervisor/snapshot.ts";
 import { ask } from "../helpers/start-runner.ts";
 import { SNAPSHOT } from "../helpers/snapshots.ts";
@@ -45,6 +47,8 @@ class FakeSupervisor implements Controllable {
   stop(by: string): void {
     this.calls.push(["stop", by]);
   }
+
+  readonly messages = new Operator(new Broker());
 }
 
 let temp: string;
@@ -113,6 +117,29 @@ describe("routes", () => {
     { ask: "POST /v1/status", status: 405, message: "takes GET, got POST" },
     { ask: "GET /v1/stop", status: 405, message: "takes POST, got GET" },
     { ask: "POST /v1/scale", body: "{", status: 400, message: "is not JSON" },
+    { ask: "POST /v1/publish", status: 400, message: "Topic must be a string" },
+    {
+      ask: "POST /v1/publish",
+      body: '{"topic":"a.*","value":1}',
+      status: 400,
+      message: "which is for subscriptions only",
+    },
+    { ask: "POST /v1/publish", body: '{"topic":"a"}', status: 400, message: '"value" is missing' },
+    { ask: "POST /v1/publish", body: '{"topic":"a","value":1,"retain":1}', status: 400, message: '"retain" must be' },
+    {
+      ask: "POST /v1/publish",
+      body: `{"topic":"a","value":"${"x".repeat(1_100_000)}"}`,
+      status: 400,
+      message: "1100002 bytes",
+    },
+    {
+      ask: "POST /v1/publish",
+      body: `{"topic":"a","value":"${"x".repeat(3_000_000)}"}`,
+      status: 413,
+      message: "2097152",
+    },
+    { ask: "POST /v1/subscribe", body: '{"topic":"a..b"}', status: 400, message: "has an empty token" },
+    { ask: "POST /v1/subscribe", body: '{"topic":"a","x":1}', status: 400, message: 'Unknown field "x"' },
     { ask: "POST /v1/scale", body: "[]", status: 400, message: "must be a JSON object, got an array" },
     { ask: "POST /v1/scale", body: "null", status: 400, message: "must be a JSON object" },
     { ask: "POST /v1/scale", status: 400, message: '"instances" must be a whole number from 1 to 1024, got undefined' },
