@@ -60,15 +60,13 @@ export class LockQueue {
   /** Brings both sides in line; one that is under way does it once more. */
   sync(): Promise<void> {
     this.#again = true;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
     return this.#running;
   }
 
   /** The session has ended: what was held is lost, and what waits waits anew under the next one. */
   sessionEnded(): void {
-    for (const [claim, entry] of [...this.#entries]) {
+    for (const [claim, entry] of this.#entries) {
       if (entry.state === "held") {
         this.#entries.delete(claim);
         claim.lost(lostError(this.#name));
@@ -85,7 +83,7 @@ export class LockQueue {
 
   /** Refuses those that would rather not wait. */
   refuseImpatient(error: ChoirError): void {
-    for (const [claim, { state }] of [...this.#entries]) {
+    for (const [claim, { state }] of this.#entries) {
       if (state !== "new" || !(claim.ifAvailable || claim.steal)) continue;
       this.#entries.delete(claim);
       claim.refused(error);
@@ -99,6 +97,8 @@ export class LockQueue {
       // Without connection: the next session, or the next round, does it.
       isSettled = await this.#settle().catch(() => false);
     }
+    // At once: what is asked from here on needs a run of its own.
+    this.#running = undefined;
     if (isSettled && this.#entries.size === 0) this.#host.empty(this.#name);
   }
 
@@ -154,7 +154,7 @@ export class LockQueue {
 
   #apply(step: Step, revision: number): void {
     const listed = new Set(step.record.map(({ id }) => id));
-    for (const [claim, entry] of [...this.#entries]) {
+    for (const [claim, entry] of this.#entries) {
       if (step.lost.includes(entry.id)) this.#end(claim, () => claim.lost(stolenError(this.#name)));
       else if (step.unavailable.includes(entry.id)) this.#end(claim, () => claim.unavailable());
       else if (step.granted === entry.id) this.#grant(claim, entry, revision);

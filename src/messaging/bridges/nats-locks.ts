@@ -4,12 +4,14 @@
  */
 import type { KV } from "@nats-io/kv";
 import type { LockStore, Versioned } from "./engine.ts";
-import { isConflict } from "./nats-values.ts";
+import { isConflict, readAll } from "./nats-values.ts";
 
 export interface LockBuckets {
   readonly locks: KV;
   /** Entries end by themselves after LEASE_MS. */
   readonly sessions: KV;
+  /** The keys of the bucket of the locks that match. */
+  readonly keys: (pattern: string) => Promise<string[]>;
   /** Removes what was written as this revision from the bucket of the locks; false when it is not there any more. */
   readonly removeRevision: (revision: number) => Promise<boolean>;
 }
@@ -21,11 +23,13 @@ export class NatsLocks implements LockStore {
   readonly leaseMs = LEASE_MS;
   readonly #locks: KV;
   readonly #sessions: KV;
+  readonly #keys: LockBuckets["keys"];
   readonly #removeRevision: LockBuckets["removeRevision"];
 
-  constructor({ locks, sessions, removeRevision }: LockBuckets) {
+  constructor({ locks, sessions, keys, removeRevision }: LockBuckets) {
     this.#locks = locks;
     this.#sessions = sessions;
+    this.#keys = keys;
     this.#removeRevision = removeRevision;
   }
 
@@ -48,12 +52,9 @@ export class NatsLocks implements LockStore {
   }
 
   async list(take: (name: string, bytes: Buffer) => void): Promise<void> {
-    const keys: string[] = [];
-    for await (const key of await this.#locks.keys(`${LOCK}>`)) keys.push(key);
-    for (const key of keys) {
-      const entry = await this.#locks.get(key);
-      if (entry?.operation === "PUT") take(nameOf(key.slice(LOCK.length)), Buffer.from(entry.value));
-    }
+    await readAll(this.#locks, await this.#keys(`${LOCK}>`), (key, bytes) =>
+      take(nameOf(key.slice(LOCK.length)), bytes),
+    );
   }
 
   async renew(session: string): Promise<void> {

@@ -11,7 +11,7 @@ import type { Engine, EngineConnection, EngineListener, Outbound } from "./engin
 import { loadOptional } from "./load-optional.ts";
 import { prefixToken } from "./names.ts";
 import { LEASE_MS, type LockBuckets, NatsLocks } from "./nats-locks.ts";
-import { NatsValues } from "./nats-values.ts";
+import { NatsValues, type ValueBucket } from "./nats-values.ts";
 import type { EngineAccess } from "./access.ts";
 
 interface Packages {
@@ -78,7 +78,7 @@ class NatsEngineConnection implements EngineConnection {
     this.#connection = connection;
     this.#listener = listener;
     this.maxPayload = connection.info?.max_payload ?? 1024 * 1024;
-    this.values = buckets === undefined ? undefined : new NatsValues(buckets.values);
+    this.values = buckets === undefined ? undefined : new NatsValues(buckets);
     this.locks = buckets === undefined ? undefined : new NatsLocks(buckets);
     this.closed = connection.closed().then((error) => error ?? new Error("the connection was closed"));
     void this.#watch();
@@ -131,9 +131,7 @@ class NatsEngineConnection implements EngineConnection {
   }
 }
 
-interface Buckets extends LockBuckets {
-  readonly values: Kv.KV;
-}
+interface Buckets extends LockBuckets, ValueBucket {}
 
 /** Opens them as they are, or makes them: who wants replicas makes them before. */
 async function openBuckets(connection: NatsConnection, { kv, jetstream }: Packages, prefix: string): Promise<Buckets> {
@@ -154,7 +152,21 @@ async function openBuckets(connection: NatsConnection, { kv, jetstream }: Packag
       throw error;
     }
   };
-  return { values, locks, sessions, removeRevision };
+  const keysOf =
+    (bucket: string) =>
+    async (pattern: string): Promise<string[]> => {
+      const prefix = `$KV.${bucket}.`;
+      const { state } = await streams.info(`KV_${bucket}`, { subjects_filter: prefix + pattern });
+      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    };
+  return {
+    values,
+    valueKeys: keysOf(`${name}_retained`),
+    locks,
+    keys: keysOf(`${name}_locks`),
+    sessions,
+    removeRevision,
+  };
 }
 
 /** A bucket's name has letters, digits, `_` and `-` only. */
