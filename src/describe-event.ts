@@ -12,8 +12,8 @@ type Describers = { readonly [N in ChoirEvent["event"]]: (event: Event<N>) => De
 const DESCRIBERS: Describers = {
   starting: ({ name, version, instances, addresses }) => ({
     level: "info",
-    message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
-    ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
+    message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")}${addresses.length === 0 ? "" : ` at ${addresses.join(" and ")}`}`,
+    ...(addresses.length > 0 && addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
   "sockets-passed": ({ names, addresses }) => ({
     level: "info",
