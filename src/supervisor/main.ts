@@ -25,7 +25,7 @@ import type { Health } from "./health.ts";
 import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
-import { createLauncher, type Program } from "./launcher.ts";
+import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { surgeOf } from "./rollout.ts";
@@ -74,8 +74,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const broker = new Broker({ clock: systemClock });
-  const bridge = await openBridge(setup, broker, emit);
+  const { broker, bridge } = await openBroker(setup, emit);
   const sockets = await openSockets(setup, emit);
   let health: Health | undefined;
   try {
@@ -93,19 +92,19 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
 }
 
 /** Loaded by those that serve TLS: it costs the others no memory. */
-async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
+export async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
 }
 
-/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
-async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
-  if (engine === undefined) return undefined;
+/** The bridge is loaded by those that have an engine. Started before the instances, so that they find other machines' values. */
+async function openBroker({ engine }: SupervisorSetup, emit: Emit): Promise<{ broker: Broker; bridge?: Bridge }> {
+  if (engine === undefined) return { broker: new Broker({ clock: systemClock }) };
   const module = await import("./engine.ts");
-  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
-  await bridge.start();
-  return bridge;
+  const bridged = await module.openBridge(engine, { clock: systemClock, emit });
+  await bridged.bridge.start();
+  return bridged;
 }
 
 /** Loaded where it is asked for. */
@@ -202,7 +201,12 @@ function controlled(supervisor: Supervisor, broker: Broker): Controllable {
   };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
+/** Puts together what starts instances. */
+export function makeLauncher(
+  setup: SupervisorSetup,
+  { sockets, emit, tls, broker }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker">,
+  concurrency: number,
+): Launcher & Examiner {
   const { options } = setup;
   return createLauncher({
     ...setup,
