@@ -211,6 +211,7 @@ export class Instance {
       case "open-requests":
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
         return;
+      case "listen":
       case "http1-only":
       case "declared":
       // Of the app, not of this instance: src/supervisor/tls.ts and kept-options.ts say it once.
