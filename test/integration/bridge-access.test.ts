@@ -63,7 +63,7 @@ async function traces(runner: Running): Promise<string> {
   const ofProcess = pids.flatMap((pid) =>
     ["cmdline", "environ"].map((file) => readFileSync(`/proc/${pid}/${file}`, "latin1")),
   );
-  const status = await runChoir(["status", "--json"], runner.runtime);
+  const status = await runChoir(["status", "bridged.app", "--json"], runner.runtime);
   expect(status.code).toBe(0);
   // The supervisor's first environment is what it was started with: the kernel keeps it, readable for its own user alone.
   return [...ofProcess.filter((_, at) => at !== 1), status.stdout, status.stderr, runner.transcript()].join("\n");

@@ -99,7 +99,7 @@ function bridgeTests(kind: EngineKind): void {
     expect(await there.values("orders.new.deep", "orders.*")).toEqual([]);
     await here.publish("orders.bytes", "bytes=1048576");
     await there.expectValues("orders.bytes", [{ bytes: 1_048_576 }], "orders.*");
-    const status = await runChoir(["status", "--json"], there.runner.runtime);
+    const status = await runChoir(["status", "bridged.app", "--json"], there.runner.runtime);
     const { engine: counters } = JSON.parse(status.stdout) as { engine: unknown };
     expect(counters).toMatchObject({
       state: "connected",
@@ -109,7 +109,7 @@ function bridgeTests(kind: EngineKind): void {
       dropped: 0,
       malformed: 0,
     });
-    expect((await runChoir(["status"], there.runner.runtime)).stdout).toContain(
+    expect((await runChoir(["status", "bridged.app"], there.runner.runtime)).stdout).toContain(
       `${engine.url} is connected, other machines: 1`,
     );
     const own = [...(await here.seen()).values()].map((seen) => seen.filter(({ topic }) => topic === "orders.new"));
