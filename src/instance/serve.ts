@@ -13,6 +13,7 @@ import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http
 import type { DrainReason, InheritedListener } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { collectStartGarbage } from "../start-garbage.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
@@ -101,6 +102,8 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
     const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
     await askUntilReady(app.server, readinessPath, note);
   }
+  // The last moment at which a pause is felt by nobody.
+  collectStartGarbage();
   return { app, connections };
 }
 
