@@ -52,6 +52,19 @@ export const ERRORS = {
       "The Runner was constructed or run in a way it cannot work: a wrong name, no function, or no file to run again in the instances.",
     remedy: "Construct it as new Runner(name, configureServer, options) in the file that node is started with.",
   },
+  ERR_CHOIR_CONFIG: {
+    exit: EXIT.config,
+    about:
+      "The configuration file, or a file of environment variables, cannot be read, or holds an option that is unknown or has a wrong value.",
+    remedy:
+      "The message names the file, with the line where there is one; docs/config.schema.json tells editors what it may hold.",
+  },
+  ERR_CHOIR_MODULE: {
+    exit: EXIT.config,
+    about:
+      "The file of choir start cannot be served: it is not there, cannot be loaded, exports no app or several, and listens with none.",
+    remedy: "The message says what was found; docs/start.md has what a file may export.",
+  },
   ERR_CHOIR_HEADER: {
     exit: EXIT.config,
     about: "responseHeaders or removeResponseHeaders holds a name or value that HTTP does not allow.",
@@ -215,6 +228,13 @@ export const ERRORS = {
     exit: EXIT.fatal,
     about: "A lock that was held was taken by another request with `steal: true`.",
     remedy: "Stop what the lock protects when its signal aborts; steal only to recover from a holder that hangs.",
+  },
+  ERR_CHOIR_LOCK_ENGINE: {
+    exit: EXIT.fatal,
+    about:
+      "A lock, leader or key of all machines was asked for, and the engine between them keeps no locks or cannot be reached.",
+    remedy:
+      'The message says which: locks between machines need NATS with JetStream. With scope: "machine" they are this machine\'s alone.',
   },
   ERR_CHOIR_LOCK_LIMIT: {
     exit: EXIT.fatal,

@@ -5,6 +5,9 @@ import type { InstanceExit } from "./instance.ts";
 import { isRecycling } from "./recycling.ts";
 import { hasFailedToStart, type ObservedExit, type SlotHistory } from "./restart-policy.ts";
 
+/** How many causes are remembered as said. */
+const MOST_REMEMBERED = 100;
+
 export class StartFailures {
   readonly #said = new Set<string>();
   #everReady = false;
@@ -13,6 +16,8 @@ export class StartFailures {
   note(exit: InstanceExit): { error: SentError; repeated: boolean } {
     const error = causeOf(exit);
     const repeated = this.#said.has(error.message);
+    // Messages with a time or an address in them are all different: whoever fails for ever must not fill the memory.
+    if (this.#said.size >= MOST_REMEMBERED) this.#said.clear();
     this.#said.add(error.message);
     return { error, repeated };
   }
@@ -44,7 +49,7 @@ function causeOf(exit: InstanceExit): SentError {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   const message =
     exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer did not return, ready() was not called, or --readiness-path did not answer 2xx"
+      ? "The instance was not ready by --start-timeout: configureServer did not return, the file did not listen, ready() was not called, or --readiness-path did not answer 2xx"
       : `The process ended ${how} before it was ready${exit.note === undefined ? "" : `: ${exit.note}`}`;
   return { name: "Error", message, text: message };
 }
@@ -70,13 +75,13 @@ export function observedExit({ readyMs, reason, code }: InstanceExit): ObservedE
 /** What the supervisor ends with when no instance could be started. */
 export function startError(error: SentError): ChoirError {
   if (error.code === "ERR_CHOIR_ADDRESS_IN_USE") {
-    return new ChoirError(
-      "ERR_CHOIR_ADDRESS_IN_USE",
-      "Another process began to listen on the address at the same time",
-      {
-        hint: "Stop the other program, or choose another --port",
-      },
-    );
+    return new ChoirError("ERR_CHOIR_ADDRESS_IN_USE", error.message, {
+      hint: error.hint ?? "Stop the other program, or choose another --port",
+    });
+  }
+  // Of `choir start`: the message says all, and the exit code that trying again does not help.
+  if (error.code === "ERR_CHOIR_MODULE" || error.code === "ERR_CHOIR_ADDRESS") {
+    return new ChoirError(error.code, error.message, { hint: error.hint });
   }
   return new ChoirError("ERR_CHOIR_START", `No instance could be started: ${error.message}`, {
     hint: "The log above has the whole error of the first failure",
