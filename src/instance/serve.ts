@@ -12,11 +12,8 @@ import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
-<<<<<<< HEAD
-import { collectStartGarbage } from "../start-garbage.ts";
-=======
 import { drainServers } from "./drain-servers.ts";
->>>>>>> main
+import { collectStartGarbage } from "../start-garbage.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
@@ -103,17 +100,9 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
-<<<<<<< HEAD
-  const { readinessPath } = birth.options;
-  if (readinessPath !== undefined) {
-    const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
-    await askUntilReady(app.server, readinessPath, note);
-  }
+  await untilAnswering(role, app.server);
   // The last moment at which a pause is felt by nobody.
   collectStartGarbage();
-=======
-  await untilAnswering(role, app.server);
->>>>>>> main
   return { app, connections };
 }
 
