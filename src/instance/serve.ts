@@ -12,8 +12,10 @@ import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { accessLogOf } from "./access.ts";
 import { drainServers } from "./drain-servers.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { LastSteps } from "./last-steps.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -51,15 +53,24 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
       clock: systemClock,
     });
     const reason = await lifecycle.drainOrdered;
+    const steps = lastSteps(role);
     const openRequests = (): readonly OpenRequest[] => connections.openRequests();
     await drainServers(role, [{ server: app.server, connections, acceptors }], { reason, openRequests });
     role.messages()?.abandonLocks();
-    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    await steps.close(() => app.close(), role.uncaught.next());
     // What was answered while it drained is to be counted too.
     lastHeartbeat();
+    await steps.hooks(() => hooks.run());
   }
+  // A second call waits for the first.
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
+}
+
+/** To be called at the order to drain: the time until the kill counts from there. */
+function lastSteps({ birth, services }: InstanceRole): LastSteps {
+  const killedAt = systemClock.now() + birth.options.shutdownTimeout;
+  return new LastSteps({ clock: systemClock, logger: () => services.logger, killedAt });
 }
 
 interface Prepared {
@@ -86,14 +97,17 @@ export async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Prom
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
   const settings = await serverSettings(role);
+  const access = await accessLogOf(role);
   const app = await prepareApp(services, {
     configureServer,
     extras: { ...extras, ...birth.headers },
     settings,
     zones: role.zones,
+    accessLog: access,
   });
   if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
   if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
+  access?.open(app.server);
   role.zones?.open(app.server);
   const connections = trackConnections(app.server);
   role.uncaught.serving(connections);

@@ -53,6 +53,8 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly choices?: readonly C[];
   readonly min?: number;
   readonly max?: number;
+  /** Whether 0, which switches it off, is allowed below `min`. */
+  readonly orZero?: true;
   /** How the value is called in help: `<host>`. */
   readonly placeholder?: string;
   /** The group in help and docs. */
@@ -317,6 +319,16 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** Every option that only `choir start` has, with its value. */
 export type StartOptions = { readonly [N in StartOptionName]: ValueOf<(typeof START_ROWS)[N]> };
 
+type WrittenValueOf<O> =
+  | Exclude<ValueOf<O>, undefined>
+  // With their unit, as on the command line.
+  | (O extends { readonly kind: "duration" | "size" | "memory" | "mode" } ? string : never);
+
+/** The options as a configuration file may hold them. */
+export type FileValues = {
+  readonly [N in Exclude<OptionName, "config">]?: WrittenValueOf<(typeof OPTIONS)[N]> | undefined;
+} & { readonly [N in StartOptionName]?: WrittenValueOf<(typeof START_ROWS)[N]> | undefined };
+
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 
@@ -338,6 +350,10 @@ const INSTANCE_OPTIONS = [
   "headersTimeout",
   "maxRequestsPerSocket",
   "maxHeaderSize",
+  "logLevel",
+  "logRedact",
+  "accessLog",
+  "accessLogQuery",
 ] as const satisfies readonly OptionName[];
 
 /** What the supervisor makes of options for its instances. */

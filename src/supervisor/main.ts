@@ -25,7 +25,7 @@ import type { Health } from "./health.ts";
 import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
-import { createLauncher, type Program } from "./launcher.ts";
+import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { surgeOf } from "./rollout.ts";
@@ -92,7 +92,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
 }
 
 /** Loaded by those that serve TLS: it costs the others no memory. */
-async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
+export async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
@@ -142,7 +142,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
   const running = supervisorOptions(setup, { instances, sockets });
-  const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
+  const supervisor = new Supervisor(running, { launcher, clock, emit, ending, engine: () => broker.stats.engine });
   surroundings.health?.watch(supervisor);
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(controlled(supervisor, broker));
@@ -201,7 +201,12 @@ function controlled(supervisor: Supervisor, broker: Broker): Controllable {
   };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
+/** Puts together what starts instances. */
+export function makeLauncher(
+  setup: SupervisorSetup,
+  { sockets, emit, tls, broker }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker">,
+  concurrency: number,
+): Launcher & Examiner {
   const { options } = setup;
   return createLauncher({
     ...setup,

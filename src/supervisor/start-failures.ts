@@ -43,13 +43,13 @@ export interface StartState {
 }
 
 /** Why an instance that never was ready ended. */
-function causeOf(exit: InstanceExit): SentError {
+export function causeOf(exit: InstanceExit): SentError {
   if (exit.error !== undefined) return exit.error;
   // Nothing came over IPC: it was killed, timed out, or the app itself ended the process.
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   const message =
     exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer did not return, the file did not listen, ready() was not called, or --readiness-path did not answer 2xx"
+      ? "The instance was not ready by --start-timeout: configureServer or a start-up hook did not return, the file did not listen, ready() was not called, or --readiness-path did not answer 2xx"
       : `The process ended ${how} before it was ready${exit.note === undefined ? "" : `: ${exit.note}`}`;
   return { name: "Error", message, text: message };
 }
