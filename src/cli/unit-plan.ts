@@ -10,7 +10,7 @@ import { resolveOptions, resolveStartOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { UnitPlan } from "../systemd/unit.ts";
 import { findModule, nameOf } from "./module-file.ts";
-import { readSources } from "./sources.ts";
+import { readRunnerFile, readSources } from "./sources.ts";
 
 export interface UnitFlags {
   readonly user?: boolean;
@@ -23,13 +23,10 @@ export interface UnitFlags {
 const USUAL_VERSION = 257;
 
 /** Makes the plan; throws for an app that is not there and for options that it would not start with. */
-export async function planUnits(
-  words: readonly string[],
-  flags: UnitFlags,
-): Promise<{ plan: UnitPlan; warnings: string[] }> {
+export function planUnits(words: readonly string[], flags: UnitFlags): { plan: UnitPlan; warnings: string[] } {
   const { execPath, cwd } = programArguments();
   const choir = choirFile(cwd);
-  const app = words[0] === "start" ? await startedApp(words.slice(1), cwd) : runnerApp(words, cwd);
+  const app = words[0] === "start" ? startedApp(words.slice(1), cwd) : runnerApp(words, cwd);
   const plan: UnitPlan = {
     name: checkName(flags.name) ?? unitName(app),
     command: words[0] === "start" ? [execPath, choir, ...words] : [execPath, app.entry, ...words.slice(1)],
@@ -57,14 +54,14 @@ function runnerApp([file, ...args]: readonly string[], cwd: string): PlannedApp 
     throw optionError("choir systemd needs the file of the app, for example: choir systemd --socket main.js -p 8080");
   }
   const entry = findModule(file, cwd);
-  const resolution = resolveOptions({ args, environment: {}, code: {} });
+  const resolution = resolveOptions({ args, environment: {}, code: {}, file: readRunnerFile(args, {}) });
   if (resolution.kind === "help") throw noHelp();
   return { entry, name: undefined, options: resolution.options };
 }
 
 /** What `choir start` is to run: the file may stand anywhere among its options. */
-async function startedApp(args: readonly string[], cwd: string): Promise<PlannedApp> {
-  const { file } = await readSources(args);
+function startedApp(args: readonly string[], cwd: string): PlannedApp {
+  const { file } = readSources(args);
   const resolution = resolveStartOptions({ args, environment: {}, code: {}, file });
   if (resolution.kind === "help") throw noHelp();
   const { start, options } = resolution;

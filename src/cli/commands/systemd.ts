@@ -29,7 +29,7 @@ async function run({ operands, flags }: CommandInput): Promise<ExitCode> {
   // Loaded by itself: no other command needs it.
   const { planUnits } = await import("../unit-plan.ts");
   const { renderUnits } = await import("../../systemd/unit.ts");
-  const { plan, warnings } = await planUnits(operands, flags);
+  const { plan, warnings } = planUnits(operands, flags);
   const files = renderUnits(plan);
   if (flags.output !== undefined) writeFiles(path.resolve(flags.output), files);
   else if (flags.json) printJson(files);
