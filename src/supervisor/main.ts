@@ -159,8 +159,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
-  const running = supervisorOptions(setup, { instances, sockets });
-  const supervisor = new Supervisor(running, { launcher, clock, emit, ending, engine: () => broker.stats.engine });
+  const context = { launcher, clock, emit, ending, engine: () => broker.stats.engine };
+  const supervisor = new Supervisor(supervisorOptions(setup, { instances, sockets }), context);
   surroundings.health?.watch(supervisor);
   surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
@@ -174,8 +174,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
       supervisor.stop("an error of Choir's own");
     },
   });
-  const reopenLogs = (): void => setup.logs.reopen();
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs: () => setup.logs.reopen() });
   const told = { name, instances, addresses: sockets.urls, pid: process.pid, version };
   emit({ event: "starting", ...told, ...(socket && { control: socket }) });
   tls?.start();
