@@ -181,8 +181,8 @@ function recogniseObject(served: object): ServedApp | undefined {
 async function initNest(app: NestApp): Promise<void> {
   await app.init();
   // With Fastify below, its plugins and routes are there only when it is ready; Express needs no more.
-  const { getInstance } = app.getHttpAdapter() as { getInstance?: () => unknown };
-  const below = getInstance?.call(app.getHttpAdapter());
+  const adapter = app.getHttpAdapter() as { getInstance?(): unknown } | undefined;
+  const below = adapter?.getInstance?.();
   if (typeof below === "object" && below !== null && isFastify(below)) await below.ready();
 }
 
