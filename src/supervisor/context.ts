@@ -16,6 +16,8 @@ export interface SupervisorOptions {
   readonly maxSurge: string;
   /** How long the first newcomer must stay ready, in milliseconds. */
   readonly canaryTime: number;
+  /** An instance that cannot start is not tried again before the next rolling restart, and is no reason to end. Default: false. */
+  readonly holdFailures?: boolean;
   /** How the listening sockets are written in URLs, as far as they are known by now. */
   readonly urls: readonly string[];
 }
