@@ -45,6 +45,7 @@ export interface Plan {
   readonly start: StartOptions;
   readonly origins: Readonly<Record<AnyOptionName, Origin>>;
   readonly headers: Supervised["headers"];
+  readonly watched: Supervised["watched"];
 }
 
 /** Reads the command line, the environment and the files they name; throws a ChoirError for the first that is wrong. */
@@ -53,22 +54,24 @@ export async function planOf(args: readonly string[]): Promise<Plan | { readonly
   const resolution = resolveStartOptions({ args, environment: sources.environment, code: {}, file: sources.file });
   if (resolution.kind === "help") return resolution;
   const { start, origins } = resolution;
+  const options = start.watch ? optionsForWatch(resolution) : resolution.options;
   const entry = findModule(start.module, sources.cwd);
   await checkEngine(entry);
   return {
     kind: "run",
     name: start.name === undefined ? nameOf(entry) : checkName(start.name),
     program: programOf(entry, sources, resolution),
-    options: resolution.options,
+    options,
     start,
     origins,
     headers: sources.headers,
+    watched: start.watch ? (start.envFile ?? []).map((file) => path.resolve(sources.here, file)) : undefined,
   };
 }
 
 /** The supervisor's part of a plan. */
 export function supervisedOf(plan: Plan, strayErrors: StrayErrors): Supervised {
-  const { name, program, options, origins, headers } = plan;
+  const { name, program, options, origins, headers, watched } = plan;
   return {
     name,
     program,
@@ -80,13 +83,29 @@ export function supervisedOf(plan: Plan, strayErrors: StrayErrors): Supervised {
       isPrivate: false,
     },
     headers,
+    watched,
     strayErrors,
   };
 }
 
+/** One instance, replaced as soon as the next is ready, and no connection that stays with the old code. */
+function optionsForWatch({ options, origins }: Resolved): ResolvedOptions {
+  const defaults = { concurrency: 1, canaryTime: 0, keepAliveTimeout: WATCH_KEEP_ALIVE_MS, closeSpread: 0 } as const;
+  const names = Object.keys(defaults) as (keyof typeof defaults)[];
+  const changed = names.filter((name) => origins[name].from === "default").map((name) => [name, defaults[name]]);
+  return { ...options, ...(Object.fromEntries(changed) as Partial<ResolvedOptions>) };
+}
+
+/** How long a browser's connection may idle with --watch: its next request is to meet the new code. In milliseconds. */
+const WATCH_KEEP_ALIVE_MS = 100;
+
 type Resolved = Extract<StartResolution, { kind: "run" }>;
 
-function programOf(entry: string, { cwd, here }: Sources, { start, options, origins, rest }: Resolved): Program {
+function programOf(
+  entry: string,
+  { cwd, here, environment }: Sources,
+  { start, options, origins, rest }: Resolved,
+): Program {
   if (!statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw new ChoirError("ERR_CHOIR_MODULE", `--cwd ${quote(cwd)} is no directory`);
   }
@@ -104,7 +123,7 @@ function programOf(entry: string, { cwd, here }: Sources, { start, options, orig
     entry,
     cwd,
     args: rest,
-    environment: environmentOf(options, origins),
+    environment: { ...environmentOf(options, origins), ...(start.watch && watchEnvironment(environment)) },
     module: { serve: start.serve, mayDecideReady: origins.ready.from === "default", isPrivate: false },
   };
 }
@@ -116,6 +135,11 @@ function environmentOf({ address, port }: ResolvedOptions, origins: Resolved["or
     ...(origins.port.from !== "default" && { PORT: String(port) }),
     ...(origins.address.from !== "default" && host !== undefined && { HOST: host }),
   };
+}
+
+/** Node reports what it loads to a parent that sets this, as its own --watch does. */
+function watchEnvironment({ NODE_ENV = "" }: NodeJS.ProcessEnv): Record<string, string> {
+  return { WATCH_REPORT_DEPENDENCIES: "1", ...(NODE_ENV === "" && { NODE_ENV: "development" }) };
 }
 
 function checkName(name: string): string {

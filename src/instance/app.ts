@@ -167,7 +167,7 @@ function recogniseObject(served: object): ServedApp | undefined {
       kind: "server",
       name: "nest",
       server: checkServer(served.getHttpServer()),
-      prepare: () => served.init(),
+      prepare: () => initNest(served),
       close: () => served.close(),
     };
   }
@@ -176,6 +176,14 @@ function recogniseObject(served: object): ServedApp | undefined {
   }
   if (has(served, "fetch")) return { kind: "fetch", name: "fetch", app: served as FetchApp };
   return undefined;
+}
+
+async function initNest(app: NestApp): Promise<void> {
+  await app.init();
+  // With Fastify below, its plugins and routes are there only when it is ready; Express needs no more.
+  const adapter = app.getHttpAdapter() as { getInstance?(): unknown } | undefined;
+  const below = adapter?.getInstance?.();
+  if (typeof below === "object" && below !== null && isFastify(below)) await below.ready();
 }
 
 function isFastify(served: object): served is FastifyApp {

@@ -8,7 +8,7 @@ import { describeEvent } from "../describe-event.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { Encoding } from "./encode/encoder.ts";
 import { isErrorRecord } from "./encode/records.ts";
-import type { Segment } from "./encode/segment.ts";
+import { countLines, type Segment } from "./encode/segment.ts";
 import { formatJson } from "./format/json.ts";
 import { LEVELS } from "./levels.ts";
 import { LINE_LIMIT } from "./lines.ts";
@@ -63,6 +63,7 @@ export class LogRouter {
       level,
       encodings: [...new Set(sinks.map(({ encoding }) => encoding))],
       write: (encoding, segments) => this.#write(encoding, segments),
+      loseAll: (bytes) => this.#loseAll(bytes),
     };
     for (const sink of sinks) sink.onProgress = () => this.#resume();
   }
@@ -135,6 +136,14 @@ export class LogRouter {
     if (this.#options.overflow === "drop" || this.isBlocked || this.#backlog() < BACKLOG.pause) return;
     this.#pausedAt = this.#options.clock.now();
     for (const log of this.#instances) log.pause();
+  }
+
+  #loseAll(bytes: Buffer): boolean {
+    const { sinks } = this.#options;
+    if (sinks.length === 0 || !sinks.every((sink) => sink.isFull)) return false;
+    const lines = countLines(bytes);
+    for (const sink of sinks) sink.lose(lines);
+    return true;
   }
 
   #resume(): void {

@@ -14,6 +14,8 @@ export interface ReadingRules {
   readonly encodings: readonly Encoding[];
   /** Takes what came in one chunk. */
   readonly write: (encoding: Encoding, segments: readonly Segment[]) => void;
+  /** Counts lines as lost where no sink has room for any; false where one has. Spares the work, and above all the memory. */
+  readonly loseAll: (bytes: Buffer) => boolean;
   /** The longest line, in bytes. */
   readonly lineLimit: number;
   /** pino's number: lines below are left out. */
@@ -29,6 +31,10 @@ export interface StreamReaderOptions extends ReadingRules {
 /** How long the beginning of an error waits for the rest, in milliseconds. */
 const HOLD = 25;
 
+/** So many chunks in so many milliseconds are a flood; then nothing is read for a while. */
+const FLOOD = { chunks: 4, ms: 2 } as const;
+const REST_MS = 1;
+
 /** One pipe: chunks to lines, lines to bytes, all of a chunk in one write. */
 export class StreamReader implements LineTaker {
   /** Resolves when the pipe has ended and its last line is written. */
@@ -40,6 +46,11 @@ export class StreamReader implements LineTaker {
   readonly #onData = (chunk: Buffer): void => this.#take(chunk);
   #resolveEnded: () => void = () => {};
   #hold: Timer | undefined;
+  #isPaused = false;
+  #rest: Timer | undefined;
+  /** Since when chunks are counted, and how many have come. */
+  #since = 0;
+  #chunks = 0;
   #finished = false;
 
   constructor(stream: Readable, options: StreamReaderOptions) {
@@ -50,17 +61,20 @@ export class StreamReader implements LineTaker {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    readNothingAhead(stream);
     stream.on("data", this.#onData);
     for (const name of ["end", "close", "error"]) stream.on(name, () => this.#finish());
   }
 
   /** Stops reading for a while: the instance's end of the pipe blocks when the pipe is full. */
   pause(): void {
+    this.#isPaused = true;
     if (!this.#finished) this.#stream.pause();
   }
 
   resume(): void {
-    if (!this.#finished) this.#stream.resume();
+    this.#isPaused = false;
+    if (!this.#finished && this.#rest === undefined) this.#stream.resume();
   }
 
   /** Writes what is held back; a line without its end stays. */
@@ -90,6 +104,7 @@ export class StreamReader implements LineTaker {
   }
 
   #encode(bytes: Buffer, start: number, end: number): void {
+    if (this.#options.loseAll(bytes.subarray(start, end))) return;
     for (const [, encoder] of this.#encoders) encoder.lines(bytes, start, end);
   }
 
@@ -103,6 +118,24 @@ export class StreamReader implements LineTaker {
     this.#deliver();
     // Raw lines are not copied: their sink frees them.
     if (!this.#options.encodings.includes("raw") && isWhole(chunk)) free(chunk);
+    this.#restInFlood();
+  }
+
+  /** Lets a flood of single lines collect in the pipe: a millisecond's are read at hardly more cost than one. */
+  #restInFlood(): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    if (now - this.#since > FLOOD.ms) {
+      this.#since = now;
+      this.#chunks = 0;
+    }
+    this.#chunks += 1;
+    if (this.#chunks < FLOOD.chunks || this.#finished) return;
+    this.#stream.pause();
+    this.#rest ??= clock.after(REST_MS, () => {
+      this.#rest = undefined;
+      if (!this.#isPaused && !this.#finished) this.#stream.resume();
+    });
   }
 
   #settle(): boolean {
@@ -121,8 +154,18 @@ export class StreamReader implements LineTaker {
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#rest?.cancel();
     this.#cutter.end();
     this.flush();
     this.#resolveEnded();
   }
+}
+
+/**
+ * A stream that is paused reads on until it holds as much as its high-water mark, line by line: what the rest is to spare. Node has no
+ * public way to change the mark of a child's pipe; without it the rest only spares less.
+ */
+function readNothingAhead(stream: Readable): void {
+  const { _readableState: state } = stream as { _readableState?: { highWaterMark?: number } };
+  if (state?.highWaterMark !== undefined) state.highWaterMark = 1;
 }

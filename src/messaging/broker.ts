@@ -22,6 +22,7 @@ import type { LockAuthority } from "./lock-authority.ts";
 import { LockDesk } from "./lock-desk.ts";
 import { LocalLocks } from "./local-locks.ts";
 import { Peer, type BrokerConnection, type BrokerPeer, type DeskHost, type PeerHost } from "./peer.ts";
+import type { BridgeStats } from "./bridges/reports.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RetainedStore } from "./retained.ts";
 import { TopicTable, type Match } from "./topic-table.ts";
@@ -62,6 +63,8 @@ export interface BrokerStats {
   readonly requests: number;
   /** Locks held and waited for. */
   readonly locks: number;
+  /** What goes to and comes from other machines; undefined without an engine. */
+  readonly engine: BridgeStats | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -76,6 +79,7 @@ export class Broker {
   /** Who got something that has not been flushed yet. */
   #touched: Peer[] = [];
   #bridge: Peer | undefined;
+  #bridgeStats: (() => BridgeStats) | undefined;
   /** Whether frames are being read: all that they cause is flushed behind them. */
   #isReading = false;
 
@@ -106,8 +110,9 @@ export class Broker {
    * Connects what carries messages between machines, before any instance: it is told as well what instances retain, clear and
    * subscribe to, by the frames that they sent.
    */
-  connectBridge(connection: BrokerConnection): BrokerPeer {
+  connectBridge(connection: BrokerConnection, stats: () => BridgeStats): BrokerPeer {
     this.#bridge = this.#connect(connection);
+    this.#bridgeStats = stats;
     return this.#bridge;
   }
 
@@ -133,6 +138,7 @@ export class Broker {
       retainedBytes: this.#retained.bytes,
       requests: this.#requests.pending,
       locks: this.#locks.claims,
+      engine: this.#bridgeStats?.(),
     };
   }
 

@@ -66,7 +66,7 @@ export const START_ROWS = {
     default: false,
     help: "Restart the instances when a file that they have imported changes: for development",
     more:
-      "What is imported from `node_modules` is not watched. Unless they are given, `--concurrency` is 1, `--canary-time` 0s and `NODE_ENV` " +
-      "is `development`; an instance that cannot start waits for the next change.",
+      "What is imported from `node_modules` is not watched. Unless they are given, `--concurrency` is 1, `--canary-time` and `--close-spread` " +
+      "are 0s, `--keep-alive-timeout` is 100ms and `NODE_ENV` is `development`. An instance that cannot start waits for the next change.",
   },
 } as const satisfies Record<string, Option>;

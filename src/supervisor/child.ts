@@ -47,6 +47,8 @@ export interface Child {
   readonly exited: Promise<ChildExit>;
   /** Calls the listener for each of Choir's control messages; the app's own IPC messages are not for us. */
   onMessage(listener: (message: ToSupervisor) => void): void;
+  /** Calls the listener for each module that the process loads, where node has been told to report them. */
+  onImported(listener: (module: string) => void): void;
   /** Sends a control message, and a handle with it; an instance that is gone does not mind. */
   send(message: ToInstance, handle?: SendHandle): void;
   kill(signal: NodeJS.Signals): void;
@@ -91,6 +93,11 @@ function childOf(child: ChildProcess): Child {
         if (isControlMessage(message)) listener(message as ToSupervisor);
       });
     },
+    onImported(listener) {
+      child.on("message", (message: unknown) => {
+        for (const module of reportedModules(message)) listener(module);
+      });
+    },
     send(message, handle) {
       // EPIPE and ERR_IPC_CHANNEL_CLOSED only say that it is ending; its exit says the rest.
       if (child.connected) child.send(message, handle, {}, () => {});
@@ -106,6 +113,13 @@ function stdioOf(child: { readonly stdio?: ChildProcess["stdio"] }): readonly un
   return child.stdio ?? [];
 }
 
+/** What node says of modules that it loads, with the variable that its own --watch sets. */
+function reportedModules(message: unknown): string[] {
+  if (typeof message !== "object" || message === null) return [];
+  const { "watch:import": imported, "watch:require": required } = message as Readonly<Record<string, unknown>>;
+  return [imported, required].flat().filter((module) => typeof module === "string");
+}
+
 /** Stands for a process that there never was. */
 function stillborn(spawnError: Error): Child {
   return {
@@ -115,6 +129,7 @@ function stillborn(spawnError: Error): Child {
     pubSub: endedStream(),
     exited: Promise.resolve({ code: null, signal: null, spawnError }),
     onMessage: () => {},
+    onImported: () => {},
     send: () => {},
     kill: () => {},
   };

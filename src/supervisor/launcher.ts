@@ -21,6 +21,7 @@ import type { SocketDesk } from "./socket-desk.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { ThreadState } from "./thread-state.ts";
 import type { TlsKeeper } from "./tls.ts";
+import type { FileWatch } from "./watch.ts";
 
 /** Where a new instance belongs. */
 export interface Place {
@@ -68,6 +69,8 @@ export interface LauncherSetup {
   readonly sockets: readonly BoundSocket[];
   /** Where instances ask for more; only with `choir start`. */
   readonly desk?: SocketDesk | undefined;
+  /** Where files are watched; only with --watch. */
+  readonly watch?: FileWatch | undefined;
   /** The header policy of the configuration file. */
   readonly headers?: HeaderPolicyOptions | undefined;
   readonly limits: InstanceLimits;
@@ -115,6 +118,7 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
       connectMessages(setup, instance, child);
       setup.tls?.attach(child);
       setup.desk?.attach(child, place.generation);
+      setup.watch?.attach(child);
       setup.keptOptions.attach(child, place.generation);
       return instance;
     },

@@ -2,6 +2,7 @@
  * The supervisor's life from resolved options to an outcome: binds, starts, waits, and leaves nothing behind.
  * Called by src/runner.ts; the only place that puts the parts of supervisor/ together.
  */
+import path from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
 import type { Controllable } from "../control/controllable.ts";
@@ -18,6 +19,7 @@ import type { NotifyAddress, ServiceManager } from "../options/service-manager.t
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
+import { collectStartGarbage } from "../start-garbage.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
@@ -33,6 +35,7 @@ import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
+import type { FileWatch } from "./watch.ts";
 
 export interface SupervisorSetup {
   readonly name: string;
@@ -44,6 +47,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when instances ask for their sockets, as under `choir start`: nothing is bound before they do. */
   readonly listening?: Listening;
+  /** Set with --watch: files that are watched besides those that instances import. */
+  readonly watched?: readonly string[] | undefined;
   /** The header policy of the configuration file. */
   readonly headers?: HeaderPolicyOptions | undefined;
   /** Set when TLS is to be served. */
@@ -59,6 +64,9 @@ export interface SupervisorSetup {
   /** Whether the process has a controlling terminal. */
   readonly hasTerminal: boolean;
 }
+
+/** After so long all that a start loads is loaded. */
+const START_MS = 1000;
 
 type Emit = (event: ChoirEvent) => void;
 
@@ -76,14 +84,16 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const tls = await openTls(setup, emit);
   const { broker, bridge } = await openBroker(setup, emit);
   const sockets = await openSockets(setup, emit);
+  const watch = await openWatch(setup);
   let health: Health | undefined;
   try {
     health = await openHealth(setup, emit);
-    return await supervise(setup, { sockets, emit, control, tls, broker, health });
+    return await supervise(setup, { sockets, emit, control, tls, broker, health, watch });
   } finally {
     health?.close();
     await bridge?.close();
     tls?.stop();
+    watch?.close();
     sockets.close();
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
@@ -125,12 +135,20 @@ async function connectTo(
   return module.connectService(notify, context);
 }
 
+/** Loaded with --watch only. */
+async function openWatch({ watched }: SupervisorSetup): Promise<FileWatch | undefined> {
+  if (watched === undefined) return undefined;
+  const module = await import("./watch.ts");
+  return new module.FileWatch({ files: watched, clock: systemClock });
+}
+
 interface Surroundings {
   readonly sockets: Sockets;
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
   readonly broker: Broker;
+  readonly watch?: FileWatch | undefined;
   readonly health: Health | undefined;
 }
 
@@ -141,9 +159,10 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
-  const running = supervisorOptions(setup, { instances, sockets });
-  const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
+  const context = { launcher, clock, emit, ending, engine: () => broker.stats.engine };
+  const supervisor = new Supervisor(supervisorOptions(setup, { instances, sockets }), context);
   surroundings.health?.watch(supervisor);
+  surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const socket = await control.open(controlled(supervisor, broker));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
@@ -155,13 +174,13 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
       supervisor.stop("an error of Choir's own");
     },
   });
-  const reopenLogs = (): void => setup.logs.reopen();
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs: () => setup.logs.reopen() });
   const told = { name, instances, addresses: sockets.urls, pid: process.pid, version };
   emit({ event: "starting", ...told, ...(socket && { control: socket }) });
   tls?.start();
   service?.start();
   supervisor.start();
+  clock.after(START_MS, collectStartGarbage);
   const endRounds = startRounds(supervisor, {
     examiner: launcher,
     options,
@@ -175,8 +194,13 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
+function namesOf(files: readonly string[]): string {
+  const [first = "", ...others] = files.map((file) => path.relative(process.cwd(), file));
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}
+
 function supervisorOptions(
-  { options, name, version }: SupervisorSetup,
+  { options, name, version, watched }: SupervisorSetup,
   { instances, sockets }: { instances: number; sockets: Sockets },
 ): SupervisorOptions {
   return {
@@ -184,6 +208,7 @@ function supervisorOptions(
     name,
     version,
     instances,
+    holdFailures: watched !== undefined,
     get urls() {
       return sockets.urls;
     },
@@ -204,7 +229,7 @@ function controlled(supervisor: Supervisor, broker: Broker): Controllable {
 /** Puts together what starts instances. */
 export function makeLauncher(
   setup: SupervisorSetup,
-  { sockets, emit, tls, broker }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker">,
+  { sockets, emit, tls, broker, watch }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker" | "watch">,
   concurrency: number,
 ): Launcher & Examiner {
   const { options } = setup;
@@ -213,6 +238,7 @@ export function makeLauncher(
     concurrency,
     sockets: sockets.bound,
     desk: sockets.desk,
+    watch,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),

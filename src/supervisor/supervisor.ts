@@ -26,7 +26,7 @@ export class Supervisor {
   /** Every process that has not been seen to exit, drained ones included, with its slot. */
   readonly #live = new Map<Instance, Slot>();
   readonly #observer: InstanceObserver;
-  readonly #failures = new StartFailures();
+  #failures = new StartFailures();
   /** What the instances counted, ended ones included. */
   readonly measurements: Measurements;
   readonly #startedAt: string;
@@ -78,6 +78,8 @@ export class Supervisor {
    * newcomer fails. One that is asked for while another runs begins after it, once for all who ask.
    */
   restart(by: string): Promise<RestartResult> {
+    // Whoever has changed something wants to hear what is wrong now, also if it is the same as before.
+    if (this.#options.holdFailures) this.#failures = new StartFailures();
     return this.#restarts.request(by);
   }
 
@@ -138,6 +140,7 @@ export class Supervisor {
       traffic: this.measurements.trafficOf(live.map(([{ uid }]) => uid)),
       slots: slotSnapshot(this.#slots, live, { clock: this.#context.clock, measurements: this.measurements }),
       lastRestart: this.#restarts.last,
+      engine: this.#context.engine?.() ?? null,
     };
   }
 
@@ -196,8 +199,9 @@ export class Supervisor {
     slot.release(instance);
     slot.record(exit, new Date(this.#context.clock.date()).toISOString());
     const failure = exit.readyMs === null && exit.reason !== "asked" ? this.#sayFailure(instance, exit) : undefined;
-    const hopeless = failure !== undefined && this.#isHopeless(exit);
-    const respawns = slot.isVacant && this.#outcome === undefined && this.#options.respawn && !hopeless;
+    const held = failure !== undefined && this.#options.holdFailures === true;
+    const hopeless = failure !== undefined && !held && this.#isHopeless(exit);
+    const respawns = slot.isVacant && this.#outcome === undefined && this.#options.respawn && !hopeless && !held;
     const respawnMs = respawns ? respawnDelay(slot.history, this.#context.clock.random()) : null;
     this.#context.emit({
       event: "instance-exited",

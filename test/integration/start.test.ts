@@ -220,6 +220,42 @@ describe("choir check", () => {
   });
 });
 
+it("--watch: restarts on a change of what was imported; errors stay, and the old code serves until the new one is ready", async () => {
+  const cwd = configured("unrelated.mjs", "");
+  const imported = path.join(cwd, "imported.cjs");
+  const write = (text: string): void => writeFileSync(imported, text);
+  const main = 'import answer from "./imported.cjs"; export default (_request, response) => response.end(answer);';
+  writeFileSync(path.join(cwd, "main.mjs"), main);
+  write("module.exports = ;");
+  await using app = startChoir(["start", "main.mjs"], {
+    cwd,
+    bare: true,
+    args: ["--watch", "-p", "0", "--log-format", "json"],
+  });
+  const failed = await app.event("instance-start-failed");
+  expect(failed["error"]).toContain("imported.cjs:1");
+  expect(app.child.exitCode).toBeNull();
+
+  write('module.exports = "one";');
+  const url = await app.ready(1);
+  expect((await ask(url)).body).toBe("one");
+
+  write("module.exports = ;");
+  await app.eventCount("instance-start-failed", 2);
+  await app.event("restart-finished", { outcome: "failed", generation: 2 });
+  expect((await ask(url)).body).toBe("one");
+
+  writeFileSync(path.join(cwd, "unrelated.mjs"), "// changed");
+  write('module.exports = "two";');
+  await app.event("restart-finished", { outcome: "done", generation: 3 });
+  // The old instance accepts until the order to drain has reached it.
+  await until(async () => (await ask(url)).body === "two", "the new code");
+  // Each of three changes of that file, and nothing else.
+  expect(app.events("restart-started").map(({ by }) => by)).toEqual(
+    Array.from({ length: 3 }, () => "a change of imported.cjs"),
+  );
+});
+
 interface Case {
   readonly what: string;
   readonly file: string;

@@ -5,45 +5,22 @@
  * All that touches the file is done by one loop, one step after the other. A step that fails leaves the lines in the queue.
  */
 import path from "node:path";
-import type { Clock, Timer } from "../../clock.ts";
+import type { Timer } from "../../clock.ts";
 import { appendLines } from "./append-lines.ts";
-import { codeOf, type Disk, type OpenFile, type Ownership } from "./disk.ts";
-import type { Housekeeping } from "./housekeeping.ts";
+import { codeOf, type OpenFile } from "./disk.ts";
+import type { LogFileOptions } from "./log-file-options.ts";
 import { LineQueue } from "./line-queue.ts";
 import { nextStamp, rotatedName } from "./names.ts";
-import { nextBoundary, type OffsetAt } from "./rotation.ts";
-import { type FileTrouble, type TroubleObserver, Troubles } from "./troubles.ts";
-
-export interface RotationRules {
-  /** Bytes; undefined does not rotate by size. */
-  readonly size: number | undefined;
-  /** Milliseconds; undefined does not rotate by time. */
-  readonly every: number | undefined;
-  readonly offsetAt: OffsetAt;
-}
-
-export interface FileObserver extends TroubleObserver {
-  /** Bytes were written, or nobody has to wait for them any more. */
-  progress(bytes: number): void;
-}
-
-export interface LogFileOptions {
-  /** Absolute. */
-  readonly file: string;
-  readonly rotation: RotationRules;
-  readonly ownership: Ownership;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly observer: FileObserver;
-  readonly housekeeping: Housekeeping;
-}
+import { Pace, RETRY_MS } from "./pace.ts";
+import { nextBoundary } from "./rotation.ts";
+import { type FileTrouble, Troubles } from "./troubles.ts";
 
 /** How much is written at once, bytes. */
 const WRITE_BYTES = 1024 * 1024;
+/** So many bytes are written without waiting for more. */
+const WORTH_A_WRITE = 128 * 1024;
 /** How often the file is looked for under its name, milliseconds: who renames or removes it without a word is noticed then. */
 const LOOK_MS = 1000;
-/** How long after a failure the next attempt is made, milliseconds: first and longest. */
-const RETRY_MS = { first: 250, longest: 5000 } as const;
 /** No timer waits longer for a boundary, milliseconds: a machine may sleep, and a clock may be set. */
 const LONGEST_TIMER = 60_000;
 
@@ -62,13 +39,16 @@ export class LogFile {
   #wantsReopen = false;
   #running: Promise<void> | undefined;
   #timer: Timer | undefined;
-  #retryAt = 0;
-  #attempts = 0;
+  readonly #pace: Pace;
+  #rest: Timer | undefined;
+  #isUrgent = false;
+  #writtenBytes = 0;
   #rotateAfter = 0;
 
   constructor(options: LogFileOptions) {
     this.#options = options;
     this.#path = options.file;
+    this.#pace = new Pace(options.clock);
     this.#troubles = new Troubles(options.file, options.clock, options.observer);
   }
 
@@ -112,19 +92,27 @@ export class LogFile {
   /** Opens the file anew by its name, after what is being written. */
   reopen(): void {
     this.#wantsReopen = true;
-    this.#retryAt = 0;
+    this.#pace.hurry();
     this.#wake();
   }
 
   /** Resolves when nothing is left to do, or when it fails at one more attempt. */
   async idle(): Promise<void> {
-    this.#retryAt = 0;
+    this.#pace.hurry();
+    this.#isUrgent = true;
     this.#wake();
     while (this.#running !== undefined) await this.#running;
+    this.#isUrgent = false;
   }
 
   #wake(): void {
-    if (this.#running !== undefined || this.#options.clock.now() < this.#retryAt) return;
+    if (this.#running !== undefined || this.#pace.hasFailed) return;
+    if (this.#pace.restMs > 0 && !this.#isWorthIt()) {
+      this.#rest ??= this.#options.clock.after(this.#pace.restMs, () => this.#wakeNow());
+      return;
+    }
+    this.#rest?.cancel();
+    this.#rest = undefined;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       this.#plan();
@@ -137,16 +125,25 @@ export class LogFile {
     return this.#queue.length > 0 || this.#wantsReopen;
   }
 
+  /** Whether there is something that is not to wait for more. */
+  #isWorthIt(): boolean {
+    return this.#isUrgent || this.#wantsReopen || this.#queue.length >= WORTH_A_WRITE;
+  }
+
   async #run(): Promise<void> {
     try {
       await this.#prepare();
-      while (this.#hasWork()) {
+      for (let left = this.#queue.length; left > 0 || this.#isWorthIt();) {
+        if (!this.#hasWork()) break;
+        const before = this.#writtenBytes;
         await this.#writeSome();
+        left -= this.#writtenBytes - before;
         await this.#prepare();
       }
+      this.#pace.succeeded();
       this.#succeed("write");
     } catch (error) {
-      this.#postpone();
+      this.#pace.failed();
       // A file system that was mounted anew, or a lease that is gone: the next attempt begins by the name.
       await this.#close().catch(() => {});
       this.#fail("write", error);
@@ -267,6 +264,7 @@ export class LogFile {
   #advance(bytes: number): void {
     if (bytes === 0) return;
     this.#size += bytes;
+    this.#writtenBytes += bytes;
     this.#queue.drop(bytes);
     this.#options.observer.progress(bytes);
   }
@@ -277,14 +275,14 @@ export class LogFile {
     this.#timer?.cancel();
     const isWaiting = this.#hasWork();
     if (!isWaiting && (this.#boundary === Infinity || this.#size === 0)) return;
-    const ms = isWaiting ? this.#retryAt - clock.now() : this.#boundary - clock.date();
-    this.#timer = clock.after(Math.min(Math.max(ms, 0), LONGEST_TIMER), () => this.#wake());
+    const ms = isWaiting ? this.#pace.waitMs : this.#boundary - clock.date();
+    this.#timer = clock.after(Math.min(Math.max(ms, 0), LONGEST_TIMER), () => this.#wakeNow());
   }
 
-  #postpone(): void {
-    const { clock } = this.#options;
-    this.#retryAt = clock.now() + Math.min(RETRY_MS.first * 2 ** this.#attempts, RETRY_MS.longest);
-    this.#attempts += 1;
+  /** For timers, which may be a fraction of a millisecond early. */
+  #wakeNow(): void {
+    this.#pace.hurry();
+    this.#wake();
   }
 
   #kept(error: unknown): void {
@@ -299,7 +297,6 @@ export class LogFile {
   }
 
   #succeed(trouble: FileTrouble): void {
-    if (trouble === "write") this.#attempts = 0;
     this.#troubles.end(trouble);
   }
 }

@@ -64,12 +64,20 @@ export class ConsoleSink implements Sink {
     return this.#gone ? 0 : this.#stream.writableLength;
   }
 
+  get isFull(): boolean {
+    return !this.#gone && this.#stream.writableLength > this.#limit;
+  }
+
+  lose(lines: number): void {
+    this.#lost += lines;
+    this.#reportTimer ??= this.#clock.after(REPORT_MS, () => this.#report());
+  }
+
   write(segments: readonly Segment[]): void {
     if (this.#gone) return;
-    if (this.#stream.writableLength > this.#limit && !this.#isReporting) {
-      this.#lost += linesIn(segments);
+    if (this.isFull && !this.#isReporting) {
+      this.lose(linesIn(segments));
       freeOwn(segments);
-      this.#reportTimer ??= this.#clock.after(REPORT_MS, () => this.#report());
       return;
     }
     const parts = segments.map(({ bytes }) => bytes);

@@ -2,7 +2,8 @@
 import type { Clock, Timer } from "../../clock.ts";
 import type { Encoding } from "../encode/encoder.ts";
 import { countLines, free, type Segment } from "../encode/segment.ts";
-import { LogFile, type LogFileOptions } from "../files/log-file.ts";
+import { LogFile } from "../files/log-file.ts";
+import type { LogFileOptions } from "../files/log-file-options.ts";
 import { fileNameFor, isPerInstance } from "../files/names.ts";
 import type { TroubleObserver } from "../files/troubles.ts";
 import type { Sink } from "./sink.ts";
@@ -64,6 +65,11 @@ export class FileSink implements Sink {
     for (const file of this.#files.values()) if (!file.isFailing) bytes += file.queued;
     return bytes;
   }
+
+  /** Some of its files may have room while others have none. */
+  readonly isFull = false;
+
+  lose(): void {}
 
   /** Opens the file of all, or the supervisor's own; rejects with the system's error. */
   async start(): Promise<void> {

@@ -6,6 +6,10 @@ export interface Sink {
   readonly encoding: Encoding;
   /** Bytes taken that are on their way: none when writing fails, since waiting would not help then. */
   readonly backlog: number;
+  /** Whether it would leave out whatever came now. */
+  readonly isFull: boolean;
+  /** Counts lines that it would have left out. */
+  lose(lines: number): void;
   /** Called whenever there is less to write than before. */
   onProgress: (() => void) | undefined;
   /** Takes lines in their order; never throws and never waits. All that came in one chunk come in one call. */

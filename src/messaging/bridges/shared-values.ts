@@ -28,6 +28,8 @@ interface Entry {
 const WRITES = 64;
 /** Clears that are remembered, so that an older value cannot come back. */
 const MAX_CLEARED = 10_000;
+/** Versions from further ahead than this, ten years, are ignored. */
+const FUTURE_MS = 10 * 365 * 24 * 3600 * 1000;
 /** How long the store remembers a clear, in milliseconds. */
 const CLEARED_MS = 24 * 3600 * 1000;
 
@@ -67,6 +69,8 @@ export class SharedValues {
 
   /** Takes what another supervisor retained or cleared, and says whether it is the newest, known already or out of date. */
   merge(topic: string, envelope: Envelope): "newest" | "known" | "older" {
+    // No clock is so wrong: nothing that is retained later could ever be newer.
+    if (envelope.version > (this.#options.clock.date() + FUTURE_MS) * 1000) return "known";
     const known = this.#entries.get(topic);
     const order = known === undefined ? 1 : compare(envelope, known);
     if (order === 0) return "known";

@@ -10,6 +10,8 @@ class Memory implements Sink {
   readonly writes: LogRecord[][] = [];
   flushes = 0;
   backlog = 0;
+  isFull = false;
+  lost = 0;
   onProgress: (() => void) | undefined;
   #records: LogRecord[] = [];
   /** Of its own for each: what it was called with is what was written. */
@@ -17,6 +19,10 @@ class Memory implements Sink {
     this.#records.push(record);
     return `${record.time}\n`;
   };
+
+  lose(lines: number): void {
+    this.lost += lines;
+  }
 
   write(segments: readonly Segment[]): void {
     expect(segments.map(({ bytes }) => bytes.toString()).join("")).toBe(
@@ -239,5 +245,16 @@ describe("LogRouter", () => {
     await say(stderr, "cdefghi\n");
     router.event({ event: "stopped", code: 0 });
     expect(sink.writes).toMatchObject([[{ text: "cdefg", cutBytes: 2 }]]);
+  });
+
+  it("makes nothing of lines that every sink would leave out, but counts them", async () => {
+    const { sink, second, stdout } = setUp({ overflow: "drop" });
+    sink.isFull = true;
+    await say(stdout, "a\n");
+    expect([sink.lost, second.texts]).toEqual([0, ["a"]]);
+    second.isFull = true;
+    await say(stdout, "b\nc\n");
+    expect([sink.lost, second.lost]).toEqual([2, 2]);
+    expect(second.texts).toEqual(["a"]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Housekeeping, type HousekeepingOptions } from "../../../../src/logs/files/housekeeping.ts";
-import { LogFile, type RotationRules } from "../../../../src/logs/files/log-file.ts";
+import { LogFile } from "../../../../src/logs/files/log-file.ts";
+import type { RotationRules } from "../../../../src/logs/files/log-file-options.ts";
 import { UTC } from "../../../../src/logs/files/rotation.ts";
 import { FakeClock } from "../../../helpers/fake-clock.ts";
 import { FakeDisk, type FakeDiskOptions } from "../../../helpers/fake-disk.ts";

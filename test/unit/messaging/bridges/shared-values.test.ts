@@ -40,4 +40,6 @@ it("gives what is retained here a version above all that were seen, also when an
   expect(values.merge("topic", openEnvelope(record(ahead, 1, false))!)).toBe("newest");
   expect(values.nextVersion()).toBe(ahead + 1);
   expect(values.nextVersion()).toBe(ahead + 2);
+  expect(values.merge("topic", openEnvelope(record(Number.MAX_SAFE_INTEGER, 1, false))!)).toBe("known");
+  expect(values.nextVersion()).toBe(ahead + 3);
 });
