@@ -29,6 +29,7 @@ const DESCRIBERS: Describers = {
     message: `The service manager cannot be told how the service is doing: ${error}`,
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
+  "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
     message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,

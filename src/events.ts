@@ -57,6 +57,8 @@ export type ChoirEvent =
   | { readonly event: "sockets-for-another"; readonly pid: number }
   /** The service manager cannot be told how the service is doing. */
   | { readonly event: "notify-failed"; readonly error: string }
+  /** Metrics can be read there, by --metrics. */
+  | { readonly event: "metrics-listening"; readonly url: string }
   /** The app runs without a control socket. */
   | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({

@@ -66,7 +66,31 @@ export type DrainReason = "stop" | "replaced";
 export type ToInstance =
   | { readonly choir: "drain"; readonly reason: DrainReason }
   /** Before it needs it, and again whenever it changes. */
-  | { readonly choir: "tls"; readonly material: TlsMaterial };
+  | { readonly choir: "tls"; readonly material: TlsMaterial }
+  /** Wants to know something; answered by "answer", in parts. */
+  | { readonly choir: "ask"; readonly id: number; readonly question: Question }
+  /** Wants the next part of an answer. */
+  | { readonly choir: "more"; readonly id: number }
+  /** Wants no more of it. */
+  | { readonly choir: "enough"; readonly id: number };
+
+/** What an instance may be asked for. */
+export type Question =
+  /** The metrics of the app's own prom-client registries, as JSON. */
+  | { readonly about: "app-metrics" }
+  /** Where its CPU time goes for so long, as V8's profile. */
+  | { readonly about: "cpu-profile"; readonly ms: number }
+  /** What is in its JavaScript heap, as V8's snapshot. */
+  | { readonly about: "heap-snapshot" };
+
+/** A part of an answer, in base64; the last has none, or says why there is no answer. */
+export interface Answer {
+  readonly choir: "answer";
+  readonly id: number;
+  readonly part?: string;
+  readonly last: boolean;
+  readonly error?: string;
+}
 
 /** What an instance serves TLS with. By IPC only: never in an argument, an environment, a file or a log. */
 export interface TlsMaterial {
@@ -80,6 +104,7 @@ export interface TlsMaterial {
 
 /** Control messages from an instance to its supervisor. */
 export type ToSupervisor =
+  | Answer
   /** It listens on every socket. */
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */

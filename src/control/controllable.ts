@@ -3,6 +3,7 @@
  * only; used in the supervisor and by the `choir` command.
  */
 import type { ChoirEvent } from "../events.ts";
+import type { MetricsText } from "./metrics/collector.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "../supervisor/snapshot.ts";
 
 /** `by` says who asked, for the log. */
@@ -12,6 +13,8 @@ export interface Controllable {
   restart(by: string): Promise<RestartResult>;
   scale(instances: number, by: string): Promise<ScaleResult>;
   stop(by: string): void;
+  /** For Prometheus, in the form that an Accept header asks for. */
+  metrics(accept: string | undefined): Promise<MetricsText>;
 }
 
 /** What went wrong with a request, as the control socket says it. */

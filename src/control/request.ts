@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { quote } from "../errors.ts";
-import { requestError, type Route, ROUTES } from "./routes.ts";
+import { requestError, type RequestFacts, type Route, ROUTES } from "./routes.ts";
 
 /** A request that cannot be served, with its HTTP status. */
 export class Refusal extends Error {
@@ -46,6 +46,12 @@ export async function readBody(request: IncomingMessage): Promise<Readonly<Recor
   }
   const text = Buffer.concat(chunks).toString("utf8");
   return text.trim() === "" ? {} : parseObject(text);
+}
+
+/** What a route may want to know of a request besides its body. */
+export function factsOf({ url = "", headers }: IncomingMessage): RequestFacts {
+  const [, query = ""] = url.split("?");
+  return { query: new URLSearchParams(query), accept: headers.accept };
 }
 
 /** Whether the client wants to see the events on the way, one JSON object on each line. */

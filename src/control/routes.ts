@@ -3,10 +3,17 @@
  * the supervisor; src/control/client.ts is the other side.
  */
 import { ChoirError, quote } from "../errors.ts";
+import { TextAnswer } from "./answers.ts";
 import type { Controllable } from "./controllable.ts";
 
-/** A request that was read and found right: all that is left is to carry it out. */
+/** A request that was read and found right: all that is left is to carry it out; see `Answer` for what it may give. */
 export type Call = (target: Controllable, by: string) => unknown;
+
+/** What a route is told of a request besides its body. */
+export interface RequestFacts {
+  readonly query: URLSearchParams;
+  readonly accept: string | undefined;
+}
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -20,7 +27,7 @@ export interface Route {
   /** A stream of its events goes on until the supervisor has ended. */
   readonly lasting: boolean;
   /** Reads the request's body; throws ERR_CHOIR_REQUEST when it is not what the route takes. */
-  read(body: Readonly<Record<string, unknown>>): Call;
+  read(body: Readonly<Record<string, unknown>>, facts: RequestFacts): Call;
 }
 
 /** Most instances that may be asked for, as for --concurrency. */
@@ -35,6 +42,15 @@ export const ROUTES: readonly Route[] = [
     status: 200,
     lasting: false,
     read: (body) => nothingIn(body, (target) => target.snapshot()),
+  },
+  {
+    method: "GET",
+    path: "/v1/metrics",
+    about: "the metrics, for Prometheus; as OpenMetrics where `Accept` asks for it",
+    command: "choir metrics",
+    status: 200,
+    lasting: false,
+    read: (body, { accept }) => nothingIn(body, async (target) => new TextAnswer(await target.metrics(accept))),
   },
   {
     method: "POST",

@@ -9,7 +9,8 @@ import { http } from "../http/node-http.ts";
 import type { Controllable, ControlFault } from "./controllable.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
-import { callerOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
+import { TextAnswer } from "./answers.ts";
+import { callerOf, factsOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
 import type { Call, Route } from "./routes.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
 
@@ -74,10 +75,10 @@ export class ControlServer {
     response.on("error", () => {});
     try {
       const route = routeOf(request);
-      const call = route.read(await readBody(request));
+      const call = route.read(await readBody(request), factsOf(request));
       const by = callerOf(request, route);
       if (wantsLines(request)) await this.#stream(response, { route, call, by });
-      else send(response, route.status, (await call(this.#target, by)) ?? {});
+      else answer(response, route.status, (await call(this.#target, by)) ?? {});
     } catch (thrown) {
       refuse(response, thrown);
     }
@@ -103,16 +104,30 @@ export class ControlServer {
   }
 }
 
+/** Answers with what a call gave. */
+function answer(response: ServerResponse, status: number, value: unknown): void {
+  if (value instanceof TextAnswer) sendText(response, status, value);
+  else send(response, status, value);
+}
+
 function send(
   response: ServerResponse,
   status: number,
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  sendText(response, status, { contentType: "application/json", text: `${JSON.stringify(body)}\n` }, headers);
+}
+
+function sendText(
+  response: ServerResponse,
+  status: number,
+  { contentType, text }: { readonly contentType: string; readonly text: string },
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (response.headersSent || response.destroyed) return;
-  const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
-    "Content-Type": "application/json",
+    "Content-Type": contentType,
     "Content-Length": Buffer.byteLength(text),
     "Cache-Control": "no-store",
     ...headers,

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { PubSub } from "../messaging/pubsub.ts";
 import type { InstanceInfo } from "../protocol.ts";
 import type { OnShutdown } from "./cradle.ts";
+import { exposedRegistries, type MetricsRegistry } from "./registries.ts";
 import { currentRole } from "./role.ts";
 import { servicesFor } from "./services.ts";
 import type { CurrentRequest } from "./zone.ts";
@@ -13,6 +14,7 @@ import type { CurrentRequest } from "./zone.ts";
 export type * from "../messaging/pubsub.ts";
 export type { InstanceInfo } from "../protocol.ts";
 export type * from "./cradle.ts";
+export type { MetricsRegistry } from "./registries.ts";
 export type { CurrentRequest } from "./zone.ts";
 
 /** Messages between the instances. */
@@ -30,6 +32,15 @@ export const onShutdown: OnShutdown = (hook) => servicesFor("onShutdown").onShut
 /** With `ready: "manual"`: says that the instance may take traffic. */
 export function ready(): void {
   servicesFor("ready").ready();
+}
+
+/**
+ * Has a prom-client registry of the app's own merged into Choir's metrics. The default one (`register`) is found without it, unless the
+ * app is bundled.
+ */
+export function exposeMetrics(registry: MetricsRegistry): void {
+  servicesFor("exposeMetrics");
+  exposedRegistries().add(registry);
 }
 
 /**

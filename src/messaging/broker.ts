@@ -44,6 +44,10 @@ export interface BrokerStats {
   /** Values retained. */
   readonly retained: number;
   readonly retainedBytes: number;
+  /** Messages that instances published, since the start. */
+  readonly published: number;
+  /** Messages handed to subscribers, since the start: one for each. */
+  readonly delivered: number;
 }
 
 const MB = 1024 * 1024;
@@ -55,6 +59,8 @@ export class Broker {
   readonly #peers = new Set<Peer>();
   /** Who got something that has not been flushed yet. */
   #touched: Peer[] = [];
+  #published = 0;
+  #delivered = 0;
 
   constructor(options: BrokerOptions = {}) {
     this.#options = {
@@ -80,7 +86,14 @@ export class Broker {
   /** What it holds at the moment. */
   get stats(): BrokerStats {
     const { size, bytes } = this.#retained;
-    return { peers: this.#peers.size, subscriptions: this.#topics.size, retained: size, retainedBytes: bytes };
+    return {
+      peers: this.#peers.size,
+      subscriptions: this.#topics.size,
+      retained: size,
+      retainedBytes: bytes,
+      published: this.#published,
+      delivered: this.#delivered,
+    };
   }
 
   /** Closes every pipe. */
@@ -121,8 +134,10 @@ export class Broker {
     if (end - topicEnd > MAX_VALUE_BYTES) throw frameError(`a value of ${end - topicEnd} bytes`);
     const match = this.#topics.matchBytes(buffer, topicStart, topicEnd);
     if (from.retaining !== undefined && !this.#retain(from, frame, match)) return;
+    this.#published += 1;
     for (const to of match.targets) {
       if (to === from) continue;
+      this.#delivered += 1;
       if (!to.outbox.touched) this.#touched.push(to);
       to.outbox.message(buffer, start, end);
     }

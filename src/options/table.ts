@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { METRICS_OPTIONS } from "./metrics-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
 /** What a value of each kind is in code. */
@@ -59,7 +60,7 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "metrics" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -268,6 +269,7 @@ export const OPTIONS = {
       "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
+  ...METRICS_OPTIONS,
   logFormat: option({
     kind: "string",
     choices: ["auto", "pretty", "json"],

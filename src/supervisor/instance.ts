@@ -11,11 +11,13 @@ import {
   isSentError,
   isStatistics,
   type OpenRequest,
+  type Question,
   type SentError,
   type Statistics,
   type ToSupervisor,
 } from "../protocol.ts";
 import type { Child, ChildExit } from "./child.ts";
+import { Inquiries } from "./inquiries.ts";
 import { type InstanceState, mayFollow } from "./states.ts";
 
 export interface InstanceSpec {
@@ -95,6 +97,7 @@ export class Instance {
   #error: SentError | undefined;
   #final = false;
   #openRequests: readonly OpenRequest[] = [];
+  readonly #inquiries: Inquiries;
 
   constructor(child: Child, spec: InstanceSpec, context: InstanceContext) {
     this.#child = child;
@@ -107,6 +110,7 @@ export class Instance {
     this.uid = spec.uid;
     this.pid = child.pid;
     this.spawnedAt = this.#clock.now();
+    this.#inquiries = new Inquiries((message) => child.send(message), this.#clock);
     this.#deadline = this.#clock.after(this.#limits.startTimeout, () => {
       this.#reason = "start-timeout";
       this.kill(`not ready after ${this.#limits.startTimeout} ms (--start-timeout)`);
@@ -171,6 +175,11 @@ export class Instance {
     else this.kill("it wrote something that is no frame on its pub/sub pipe");
   }
 
+  /** Asks it for something; the answer comes in parts. Throws NoAnswer when it ends, refuses or says nothing for `silenceMs`. */
+  ask(question: Question, silenceMs: number): AsyncGenerator<Buffer, void> {
+    return this.#inquiries.ask(question, silenceMs);
+  }
+
   /** Has it replaced: it serves until another one is ready, and drains then. */
   leave(reason: LeavingReason): void {
     if (this.#state !== "ready") return;
@@ -204,6 +213,9 @@ export class Instance {
       case "open-requests":
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
         return;
+      case "answer":
+        this.#inquiries.hear(message);
+        return;
       case "http1-only":
       case "declared":
       // Of the app, not of this instance: src/supervisor/tls.ts and kept-options.ts say it once.
@@ -214,6 +226,7 @@ export class Instance {
     const wasKilled = this.#state === "killing";
     if (!this.#enter("exited")) return;
     this.#deadline.cancel();
+    this.#inquiries.end();
     // Who is killed here may have been out of memory as well, but it is not why it ended.
     const { reason, note } = wasKilled || explanation === undefined ? {} : explanation;
     const error = spawnError === undefined ? this.#error : sentSpawnError(spawnError);

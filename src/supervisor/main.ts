@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
+import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
@@ -16,6 +17,7 @@ import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
+import { controlsOf } from "./controls.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -104,11 +106,14 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, instances);
+  const broker = new Broker({ clock });
+  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, { concurrency: instances, broker });
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(supervisor);
+  const controls = controlsOf({ supervisor, events: control.events, broker, sockets, options });
+  const socket = await control.open(controls);
+  const metrics = await openMetrics(options, (accept) => controls.metrics(accept));
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -121,27 +126,40 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
+  if (metrics !== undefined) emit({ event: "metrics-listening", url: metrics.url });
   tls?.start();
   service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
+  metrics?.close();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, concurrency: number) {
+/** Loaded where they are wanted: it costs the others no memory. */
+async function openMetrics(options: ResolvedOptions, source: MetricsSource): Promise<MetricsServer | undefined> {
+  if (!options.metrics) return undefined;
+  const { serveMetrics } = await import("../control/metrics/server.ts");
+  return serveMetrics(source, { address: options.metricsAddress, retryMs: options.bindRetry });
+}
+
+interface Shared {
+  readonly concurrency: number;
+  readonly broker: Broker;
+}
+
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, shared: Shared) {
   const { options } = setup;
   return createLauncher({
     ...setup,
-    concurrency,
+    ...shared,
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
-    broker: new Broker({ clock: systemClock }),
     clock: systemClock,
     emit,
   });

@@ -45,6 +45,10 @@ class FakeSupervisor implements Controllable {
   stop(by: string): void {
     this.calls.push(["stop", by]);
   }
+
+  async metrics(accept: string | undefined): Promise<{ contentType: string; text: string }> {
+    return { contentType: "text/plain", text: `accepted ${accept}\n` };
+  }
 }
 
 let temp: string;

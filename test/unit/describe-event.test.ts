@@ -29,6 +29,7 @@ const EXPIRING = {
 } as const;
 
 const SENTENCES: [ChoirEvent, string, string][] = [
+  [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
   [
     { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },
     "info",

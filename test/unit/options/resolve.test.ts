@@ -69,6 +69,9 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   maxRequests: { flag: ["--max-requests", "1000"], text: "1000", value: 1000 },
   maxAge: { flag: ["--max-age=1d"], text: "1d", value: 86_400_000 },
   maxMemory: { flag: ["--max-memory", "25%"], text: "25%", value: "25%" },
+  metrics: { flag: ["--metrics"], text: "yes", value: true },
+  metricsAddress: { flag: ["--metrics-address=[::]:0"], text: "[::]:0", value: "[::]:0" },
+  appMetrics: { flag: ["--app-metrics", "off"], text: "off", value: "off" },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
 };
 

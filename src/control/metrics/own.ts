@@ -1,0 +1,280 @@
+/** Choir's own metrics. Runs in the supervisor; pure. docs/operations.md says what to look at when. */
+import { countUpTo } from "../../histogram.ts";
+import { GC_KINDS, PROTOCOLS, responseIndex, STATUS_CLASSES } from "../../measured.ts";
+import type { SlotTotals } from "../../supervisor/measurements.ts";
+import type { InstanceSnapshot, SlotSnapshot } from "../../supervisor/snapshot.ts";
+import type { Family, MetricType, Sample } from "./family.ts";
+import type { MetricSources } from "./sources.ts";
+
+/** Bounds of the histogram's buckets in milliseconds: some of src/histogram.ts's. */
+const BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000];
+
+/** What was heard of an instance is stale after so long, in milliseconds: five heartbeats. */
+const STALE_MS = 5000;
+
+/** All of them, in the order in which they are served. */
+export function ownFamilies(sources: MetricSources): Family[] {
+  return [
+    ...appFamilies(sources),
+    ...requestFamilies(sources),
+    ...slotFamilies(sources),
+    ...processFamilies(sources),
+    ...lifeFamilies(sources),
+    ...messageFamilies(sources),
+  ];
+}
+
+function appFamilies({ snapshot, queues }: MetricSources): Family[] {
+  const { name, version, generation, instances, ready, startedAt } = snapshot;
+  return [
+    family("gauge", "choir_info", "The app's name and Choir's version", [one(1, { name, version })]),
+    family("gauge", "choir_start_time_seconds", "When the supervisor started, in seconds since the epoch", [
+      one(Date.parse(startedAt) / 1000),
+    ]),
+    family("gauge", "choir_generation", "The generation, raised by one with each rolling restart", [one(generation)]),
+    family("gauge", "choir_instances_wanted", "How many instances are wanted", [one(instances)]),
+    family("gauge", "choir_instances_ready", "How many instances are ready", [one(ready)]),
+    family(
+      "gauge",
+      "choir_listen_queue_length",
+      "Connections that wait to be accepted on a listening socket",
+      queues.map(({ address, length }) => one(length, { address })),
+    ),
+  ];
+}
+
+function requestFamilies({ totals }: MetricSources): Family[] {
+  const perSlot = (value: (totals: SlotTotals) => number): Sample[] =>
+    [...totals].map(([slot, of]) => one(value(of), { instance: String(slot) }));
+  return [
+    family(
+      "counter",
+      "choir_http_requests",
+      "Requests answered, by status class and protocol; aborted are those whose answer did not reach its end",
+      [...totals].flatMap(([slot, { responses }]) => responseSamples(String(slot), responses)),
+    ),
+    family(
+      "histogram",
+      "choir_http_request_duration_seconds",
+      "Time from a request's head to the end of its answer",
+      [...totals].flatMap(([slot, of]) => durationSamples({ instance: String(slot) }, of)),
+    ),
+    family(
+      "counter",
+      "choir_http_connections_accepted",
+      "Connections accepted",
+      perSlot(({ connections }) => connections),
+    ),
+    family(
+      "counter",
+      "choir_http_connections_refused",
+      "Connections ended for what a client sent as HTTP, or did not send in time",
+      perSlot(({ refused }) => refused),
+    ),
+    family(
+      "counter",
+      "choir_tls_handshakes_failed",
+      "TLS handshakes that failed",
+      perSlot(({ failedHandshakes }) => failedHandshakes),
+    ),
+  ];
+}
+
+/** Every status class of HTTP/1.1, so that each is there before it is needed, and of the others what there was. */
+function responseSamples(instance: string, responses: Float64Array): Sample[] {
+  return PROTOCOLS.flatMap((protocol, p) =>
+    STATUS_CLASSES.flatMap((status, s) => {
+      const value = responses[responseIndex(p, s)] ?? 0;
+      return value === 0 && protocol !== "1.1" ? [] : [one(value, { instance, protocol, status })];
+    }),
+  );
+}
+
+function durationSamples(labels: Sample["labels"], { durations, durationSum }: SlotTotals): Sample[] {
+  const count = durations.reduce((sum, each) => sum + each, 0);
+  const bucket = (le: string, value: number): Sample => ({ suffix: "_bucket", labels: { ...labels, le }, value });
+  return [
+    ...BOUNDS_MS.map((ms) => bucket(String(ms / 1000), countUpTo(durations, ms))),
+    bucket("+Inf", count),
+    { suffix: "_sum", labels, value: durationSum / 1000 },
+    { suffix: "_count", labels, value: count },
+  ];
+}
+
+type Statistics = NonNullable<InstanceSnapshot["statistics"]>;
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+const highest = (values: readonly number[]): number => Math.max(...values);
+
+/** What instances last said of themselves. Of several in one slot, while one replaces another: their sum, or the worst. */
+const GAUGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (statistics: Statistics) => number;
+  readonly combine: (values: readonly number[]) => number;
+}[] = [
+  {
+    name: "choir_http_requests_in_flight",
+    help: "Requests that are being answered",
+    of: (s) => s.inFlight,
+    combine: sum,
+  },
+  { name: "choir_http_connections_open", help: "Connections that are open", of: (s) => s.connections, combine: sum },
+  {
+    name: "choir_event_loop_delay_mean_seconds",
+    help: "Mean delay of the event loop since the last heartbeat",
+    of: (s) => s.loopDelayMean / 1000,
+    combine: highest,
+  },
+  {
+    name: "choir_event_loop_delay_max_seconds",
+    help: "Longest delay of the event loop since the last heartbeat",
+    of: (s) => s.loopDelayMax / 1000,
+    combine: highest,
+  },
+  {
+    name: "choir_event_loop_utilization_ratio",
+    help: "Share of the time in which the event loop was busy",
+    of: (s) => s.utilization,
+    combine: highest,
+  },
+  { name: "choir_process_resident_memory_bytes", help: "Resident memory", of: (s) => s.rss, combine: sum },
+  { name: "choir_heap_used_bytes", help: "JavaScript heap in use", of: (s) => s.heapUsed, combine: sum },
+  { name: "choir_heap_limit_bytes", help: "What the JavaScript heap may have", of: (s) => s.heapLimit, combine: sum },
+  {
+    name: "choir_heap_fill_ratio",
+    help: "How full the old generation of the heap is; V8 ends the process at 1",
+    of: (s) => s.heapFill,
+    combine: highest,
+  },
+];
+
+function slotFamilies({ snapshot, silent }: MetricSources): Family[] {
+  const { slots } = snapshot;
+  const perSlot = (value: (slot: SlotSnapshot) => number): Sample[] =>
+    slots.map((slot) => one(value(slot), { instance: String(slot.id) }));
+  const isReady = ({ instances }: SlotSnapshot): boolean => instances.some(({ state }) => state === "ready");
+  const isStale = ({ id, instances }: SlotSnapshot): boolean =>
+    silent.has(id) || instances.some(({ heardMs }) => heardMs !== null && heardMs > STALE_MS);
+  return [
+    family(
+      "gauge",
+      "choir_instance_ready",
+      "Whether an instance of the slot takes requests",
+      perSlot((slot) => Number(isReady(slot))),
+    ),
+    family(
+      "gauge",
+      "choir_instance_stale",
+      "1 when the instance does not answer, and what is said of it is what it said last",
+      perSlot((slot) => Number(isStale(slot))),
+    ),
+    family(
+      "gauge",
+      "choir_instance_uptime_seconds",
+      "Age of the slot's oldest process",
+      slots.flatMap(({ id, instances }) =>
+        instances.length === 0
+          ? []
+          : [one(highest(instances.map(({ uptimeMs }) => uptimeMs)) / 1000, { instance: String(id) })],
+      ),
+    ),
+    ...GAUGES.map(({ name, help, of, combine }) =>
+      family(
+        "gauge",
+        name,
+        help,
+        slots.flatMap(({ id, instances }) => {
+          const values = instances.flatMap(({ statistics }) => (statistics === null ? [] : [of(statistics)]));
+          return values.length === 0 ? [] : [one(combine(values), { instance: String(id) })];
+        }),
+      ),
+    ),
+  ];
+}
+
+function processFamilies({ totals, supervisor }: MetricSources): Family[] {
+  const perKind = (name: string, help: string, of: (totals: SlotTotals) => ArrayLike<number>): Family =>
+    family(
+      "counter",
+      name,
+      help,
+      [...totals].flatMap(([slot, each]) =>
+        GC_KINDS.map((kind, index) => one(of(each)[index] ?? 0, { instance: String(slot), kind })),
+      ),
+    );
+  const cpu = (instance: string, user: number, system: number): Sample[] => [
+    one(user / 1000, { instance, mode: "user" }),
+    one(system / 1000, { instance, mode: "system" }),
+  ];
+  return [
+    family(
+      "counter",
+      "choir_process_cpu_seconds",
+      "CPU time used",
+      [...totals].flatMap(([slot, { cpuUser, cpuSystem }]) => cpu(String(slot), cpuUser, cpuSystem)),
+    ),
+    perKind("choir_gc_runs", "Garbage collections", ({ gc }) => gc),
+    perKind("choir_gc_duration_seconds", "Time that garbage collections took", ({ gcMs }) =>
+      gcMs.map((ms) => ms / 1000),
+    ),
+    family("counter", "choir_supervisor_cpu_seconds", "CPU time that the supervisor used", [
+      one(supervisor.cpuUser / 1000, { mode: "user" }),
+      one(supervisor.cpuSystem / 1000, { mode: "system" }),
+    ]),
+    family("gauge", "choir_supervisor_resident_memory_bytes", "Resident memory of the supervisor", [
+      one(supervisor.rss),
+    ]),
+  ];
+}
+
+function lifeFamilies({ events }: MetricSources): Family[] {
+  const by = (label: string, counts: ReadonlyMap<string, number>): Sample[] =>
+    [...counts].map(([name, count]) => one(count, { [label]: name }));
+  return [
+    family("counter", "choir_instance_exits", "Instances that ended, by reason", by("reason", events.exits)),
+    family(
+      "counter",
+      "choir_instance_respawns",
+      "Slots filled anew after their instance ended, by the reason why it did",
+      by("reason", events.respawns),
+    ),
+    family("counter", "choir_restarts", "Rolling restarts, by outcome", by("outcome", events.restarts)),
+    family(
+      "counter",
+      "choir_log_lines_lost",
+      "Log lines that could not be written, by sink",
+      by("sink", events.linesLost),
+    ),
+  ];
+}
+
+function messageFamilies({ messages, events }: MetricSources): Family[] {
+  return [
+    family("counter", "choir_pubsub_messages_published", "Messages that instances published", [
+      one(messages.published),
+    ]),
+    family("counter", "choir_pubsub_messages_delivered", "Messages handed to subscribers, one for each", [
+      one(messages.delivered),
+    ]),
+    family("counter", "choir_pubsub_messages_dropped", "Messages that slow subscribers lost", [
+      one(events.messagesDropped),
+    ]),
+    family("counter", "choir_pubsub_bytes_dropped", "Bytes of messages that slow subscribers lost", [
+      one(events.bytesDropped),
+    ]),
+    family("gauge", "choir_pubsub_subscriptions", "Pairs of an instance and a pattern it subscribed to", [
+      one(messages.subscriptions),
+    ]),
+    family("gauge", "choir_pubsub_retained_values", "Values retained", [one(messages.retained)]),
+    family("gauge", "choir_pubsub_retained_bytes", "Bytes of values retained", [one(messages.retainedBytes)]),
+  ];
+}
+
+function family(type: MetricType, name: string, help: string, samples: readonly Sample[]): Family {
+  return { type, name, help, samples };
+}
+
+function one(value: number, labels: Sample["labels"] = {}): Sample {
+  return { labels, value };
+}
