@@ -1,7 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 // Three projects: `unit` mirrors src/ and touches no process and no socket; `integration` starts real programs from dist/,
-// one file at a time, since the machines that run it have two cores; `zero-loss` puts such programs under load, for minutes.
+// one file at a time, since the machines that run it have two cores; `zero-loss` puts such programs under load, for minutes;
+// `bench` runs the benchmarks for a second each, so that they cannot rot, and measures nothing.
 export default defineConfig({
   test: {
     projects: [
@@ -26,6 +27,7 @@ export default defineConfig({
           hookTimeout: 30_000,
         },
       },
+      { test: { name: "bench", include: ["test/bench/**/*.test.ts"], testTimeout: 240_000 } },
     ],
   },
 });

@@ -105,7 +105,10 @@ async function child(role, count) {
   const [kind, part] = role.split("-");
   if (kind === "choir") {
     const { PubSubClient } = await import("../dist/src/messaging/client.js");
-    const pubSub = new PubSubClient(new Socket({ fd: 4 }), { onHandlerError: console.error });
+    const pubSub = new PubSubClient(new Socket({ fd: 4 }), {
+      onHandlerError: console.error,
+      onLeaderError: console.error,
+    });
     if (part === "publish")
       await publish(
         count,

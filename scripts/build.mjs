@@ -1,4 +1,4 @@
-// Compiles src/ and examples/ into dist/. Runs at `npm ci` (prepare) and before every test: what is tested is what ships.
+// Compiles src/, examples/ and bench/ into dist/. Runs at `npm ci` (prepare) and before every test: what is tested is what ships.
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 
 rmSync(path.join(root, "dist"), { recursive: true, force: true });
-for (const project of ["tsconfig.json", "examples/tsconfig.json"]) {
+for (const project of ["tsconfig.json", "examples/tsconfig.json", "bench/tsconfig.json"]) {
   const { status } = spawnSync(process.execPath, [tsc, "-p", path.join(root, project)], { stdio: "inherit" });
   if (status !== 0) process.exit(status ?? 1);
 }

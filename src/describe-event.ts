@@ -79,9 +79,17 @@ const DESCRIBERS: Describers = {
     level: "warn",
     message: `${app} cannot speak HTTP/2: clients are offered HTTP/1.1 over TLS only`,
   }),
+  "log-file-failed": ({ file, trouble, error }) => ({
+    level: "error",
+    message: `${TROUBLES[trouble](file)}: ${error}`,
+  }),
+  "log-file-recovered": ({ file, trouble, lostLines, failedMs }) => ({
+    level: lostLines > 0 ? "error" : "info",
+    message: `Log file ${file}: ${RECOVERIES[trouble]} after ${describeDuration(failedMs)}${lostLines > 0 ? `, ${count(lostLines, "line")} lost` : ""}`,
+  }),
   "log-lines-lost": ({ sink, lines }) => ({
     level: "warn",
-    message: `${count(lines, "log record")} not written to the ${sink}: its reader was too slow or its disk full`,
+    message: `${count(lines, "log line")} not written to ${sink === "console" ? "the console" : sink}: its reader was too slow or its disk full`,
   }),
   "all-crashed": () => ({
     level: "fatal",
@@ -199,6 +207,18 @@ const ENDINGS: { readonly [R in ExitReason]: Ending } = {
   left: () => ({ level: "info", what: "drained and ended, since it got a SIGTERM of its own," }),
   uncaught: (event) => ({ level: "error", what: `drained and ended after an uncaught error: ${how(event)},` }),
   "broken-pipe": (event) => ({ level: "error", what: `ended since its pub/sub pipe broke: ${how(event)}` }),
+};
+
+const TROUBLES: Readonly<Record<Event<"log-file-failed">["trouble"], (file: string) => string>> = {
+  write: (file) => `Log file ${file} cannot be written, and is tried again; lines are kept as far as there is room`,
+  rotate: (file) => `Log file ${file} cannot be renamed, and grows until it can`,
+  "clean-up": (file) => `Files rotated from ${file} cannot be compressed or deleted`,
+};
+
+const RECOVERIES: Readonly<Record<Event<"log-file-recovered">["trouble"], string>> = {
+  write: "written again",
+  rotate: "rotated again",
+  "clean-up": "rotated files compressed and deleted again",
 };
 
 /** The usual senders of signals that come from nowhere. */

@@ -64,6 +64,11 @@ export const ERRORS = {
     remedy:
       "The message names the file and what is wrong with it. While the service runs, the certificate before it stays in use.",
   },
+  ERR_CHOIR_LOG_FILE: {
+    exit: EXIT.config,
+    about: "A log file cannot be written when the program starts, or its owner is not known.",
+    remedy: "The message names the file and the system's reason. What fails later is said on stderr and tried again.",
+  },
   ERR_CHOIR_ADDRESS: {
     exit: EXIT.config,
     about:
@@ -161,6 +166,32 @@ export const ERRORS = {
     exit: EXIT.fatal,
     about: "The instance's connection to the broker is closed, since the instance or its supervisor is ending.",
     remedy: "Stop publishing when the instance drains: onShutdown tells.",
+  },
+  ERR_CHOIR_TIMEOUT: {
+    exit: EXIT.fatal,
+    about: "A request was not answered within its timeout.",
+    remedy:
+      "The message names the instance that was silent; raise `timeout`, or see in the log what that instance does.",
+  },
+  ERR_CHOIR_NO_RESPONDER: {
+    exit: EXIT.fatal,
+    about: "A request was sent to a topic that no instance responds to.",
+    remedy: "Call pubSub.respond(topic, handler) in configureServer, so that every instance responds once it is ready.",
+  },
+  ERR_CHOIR_RESPONDER_GONE: {
+    exit: EXIT.fatal,
+    about: "The instance that was asked ended before it answered; whether it did what it was asked for is not known.",
+    remedy: "Ask again if doing it twice does no harm.",
+  },
+  ERR_CHOIR_REQUEST_LIMIT: {
+    exit: EXIT.fatal,
+    about: "An instance has more unanswered requests than the broker keeps.",
+    remedy: "Await answers before sending more, or shorten the requests' timeout.",
+  },
+  ERR_CHOIR_LOCK: {
+    exit: EXIT.fatal,
+    about: "A lock, leader or key was asked for with a wrong name, wrong options or no callback.",
+    remedy: "The message says what was wrong; names have 1 to 255 bytes and do not begin with a hyphen.",
   },
   ERR_CHOIR_LOCK_LOST: {
     exit: EXIT.fatal,

@@ -140,6 +140,22 @@ export type ChoirEvent =
     }
   /** The app cannot speak HTTP/2, though --http2 was given. */
   | { readonly event: "http1-only"; readonly app: string }
+  /** A log file cannot be written, rotated or cleaned up after; it is tried again, and lines are kept meanwhile as far as there is room. */
+  | {
+      readonly event: "log-file-failed";
+      readonly file: string;
+      readonly trouble: "write" | "rotate" | "clean-up";
+      readonly error: string;
+      readonly code: string;
+    }
+  /** And can be again. */
+  | {
+      readonly event: "log-file-recovered";
+      readonly file: string;
+      readonly trouble: "write" | "rotate" | "clean-up";
+      readonly lostLines: number;
+      readonly failedMs: number;
+    }
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   | { readonly event: "all-crashed" }

@@ -13,6 +13,7 @@ import { ChoirError } from "./errors.ts";
 import { trackConnections } from "./http/connections.ts";
 import { compileHeaderPolicy, DEFAULT_APP_HEADERS } from "./http/headers.ts";
 import { PLAIN_SETTINGS } from "./http/server.ts";
+import type { PubSubClient } from "./messaging/client.ts";
 import { createLocalPubSub } from "./messaging/local.ts";
 import type { InstanceInfo } from "./protocol.ts";
 import { hookList, type RunnerExtras } from "./runner-options.ts";
@@ -72,16 +73,20 @@ export function createTestInstances(count = 1, options: TestInstancesOptions = {
     throw new RangeError(`createTestInstances takes how many instances to make, at least 1, got ${String(count)}`);
   }
   let handlerErrors: HandlerError[] = [];
+  const { name = "test", logTo } = options;
+  const infos = Array.from({ length: count }, (_, id) => createInfo({ id, concurrency: count, name }));
   const local = createLocalPubSub(count, {
+    uids: infos.map(({ uid }) => uid),
     onHandlerError(error, topic, id) {
       handlerErrors.push({ error, topic, instance: id });
       instances[id]?.logger.error({ err: error, topic }, "A pub/sub handler failed");
     },
+    onLeaderError(error, leader, id) {
+      handlerErrors.push({ error, topic: `-leader:${leader}`, instance: id });
+      instances[id]?.logger.error({ err: error, leader }, "A leader's callback failed");
+    },
   });
-  const instances = local.clients.map((pubSub, id) => {
-    const info = createInfo({ id, concurrency: count, name: options.name ?? "test" });
-    return new InProcessInstance(info, { pubSub, logTo: options.logTo });
-  });
+  const instances = infos.map((info, id) => new InProcessInstance(info, { client: local.clients[id], logTo }));
   const returnRole = lendRole(instances[0]?.services);
   const takeHandlerErrors = (): HandlerError[] => {
     const taken = handlerErrors;
@@ -111,6 +116,7 @@ function createInfo(known: Pick<InstanceInfo, "id" | "concurrency" | "name">): I
 class InProcessInstance implements TestInstance {
   readonly services: OwnServices;
   readonly logs: readonly LogLine[];
+  readonly #client: PubSubClient;
   readonly #hookErrors: unknown[] = [];
   readonly #hooks = new ShutdownHooks((error) => this.#hookErrors.push(error));
   /** The ends of its servers and apps. */
@@ -118,15 +124,21 @@ class InProcessInstance implements TestInstance {
 
   constructor(
     instance: InstanceInfo,
-    { pubSub, logTo }: { pubSub: Services["pubSub"]; logTo: TestInstancesOptions["logTo"] },
+    { client, logTo }: { client: PubSubClient | undefined; logTo: TestInstancesOptions["logTo"] },
   ) {
+    if (client === undefined) throw new Error("An instance without a client. This is a bug in Choir");
     const { logger, lines } = createCollectingLogger(instance, logTo);
     this.logs = lines;
-    this.services = { pubSub, instance, logger, onShutdown: (hook) => this.#hooks.add(hook), ready: () => {} };
+    this.#client = client;
+    const onShutdown: Services["onShutdown"] = (hook) => this.#hooks.add(hook);
+    this.services = { pubSub: client, locks: client.locks, instance, logger, onShutdown, ready: () => {} };
   }
 
   get pubSub(): Services["pubSub"] {
     return this.services.pubSub;
+  }
+  get locks(): Services["locks"] {
+    return this.services.locks;
   }
   get instance(): Services["instance"] {
     return this.services.instance;
@@ -181,9 +193,11 @@ class InProcessInstance implements TestInstance {
   }
 
   readonly close = once(async () => {
+    await this.#client.retire();
     const ends = await Promise.allSettled(this.#ends.splice(0).map((end) => end()));
+    this.#client.abandonLocks();
     await this.#hooks.run();
-    await this.pubSub.close();
+    await this.#client.close();
     throwAll([...ends.flatMap(reasonOf), ...this.#hookErrors]);
   });
 

@@ -6,21 +6,16 @@ import path from "node:path";
 import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { checkConfigureServer } from "../instance/app.ts";
-import { systemClock } from "../clock.ts";
-import { createFormatter, wantsColors } from "../logs/format/formatter.ts";
-import { LogRouter } from "../logs/router.ts";
-import { ConsoleSink } from "../logs/sinks/console.ts";
-import type { Sink } from "../logs/sinks/sink.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import { takeServiceManager } from "../options/service-manager.ts";
-import type { ResolvedOptions } from "../options/table.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor } from "../supervisor/main.ts";
+import { openLogs } from "./open-logs.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -58,7 +53,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   // From here on only `tls` has passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(resolution.options);
-  const logs = openLogs(name, options);
+  const logs = await openLogs(name, options);
   if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
   const outcome = await runSupervisor({
     name,
@@ -81,22 +76,6 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
 
 /** How long the last lines of instances that have ended may take to arrive, in milliseconds. */
 const LAST_LINES_MS = 2000;
-
-function openLogs(name: string, options: ResolvedOptions): LogRouter {
-  const { stdout } = process;
-  const sinks: Sink[] = [];
-  const logs = new LogRouter({ name, sinks, clock: systemClock });
-  if (options.quiet) return logs;
-  const isTTY = stdout.isTTY ?? false;
-  const format = createFormatter({
-    format: options.logFormat,
-    isTTY,
-    colors: wantsColors(isTTY, processEnvironment()),
-  });
-  const onLost = (lines: number): void => logs.event({ event: "log-lines-lost", sink: "console", lines });
-  sinks.push(new ConsoleSink({ stream: stdout, format, clock: systemClock, onLost }));
-  return logs;
-}
 
 function programName(): string {
   const { entry } = programArguments();

@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
+import type { PollResponse } from "./engine-polls.ts";
 import { ABORTED, type RequestMeter, statusClassOf } from "./request-meter.ts";
 import type { OutgoingFrames } from "./websocket-frames.ts";
 
@@ -17,6 +18,8 @@ export interface Exchange {
   readonly startedAt: number;
   /** Whether its end has been counted, or somebody else is going to. */
   isCounted: boolean;
+  /** Set when it is a long poll: what the app answers it with. */
+  poll?: PollResponse;
 }
 
 /** How a connection left HTTP/1. */
@@ -51,8 +54,12 @@ export class Connection {
 
   /** Whether `answer` is open here. */
   has(answer: Exchange["answer"]): boolean {
-    for (const exchange of this.#exchanges) if (exchange.answer === answer) return true;
-    return false;
+    return this.exchangeOf(answer) !== undefined;
+  }
+
+  exchangeOf(answer: Exchange["answer"]): Exchange | undefined {
+    for (const exchange of this.#exchanges) if (exchange.answer === answer) return exchange;
+    return undefined;
   }
 
   begin(exchange: Exchange): void {

@@ -3,13 +3,15 @@
  * it only watches. `drain.ts` acts on what is known here, the statistics count it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
+import { closePacketFor } from "./engine-polls.ts";
+import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
 import { onResponseFinish } from "./response-finish.ts";
 import { tapServer } from "./server-tap.ts";
@@ -32,6 +34,8 @@ export interface ConnectionWatcher {
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
   /** An HTTP/2 request came, and the app is about to hear of it. */
   stream(connection: Connection): void;
+  /** An HTTP/2 request is a long poll. */
+  poll(exchange: Exchange): void;
   /** A connection left HTTP/1. */
   upgraded(connection: Connection): void;
   /** The last request open on a connection is over. */
@@ -137,26 +141,12 @@ export class Connections {
 
   /** Names what is open, upgraded sockets included, oldest first and without queries. */
   openRequests(): OpenRequest[] {
-    const now = this.#clock.now();
-    return [...this.#connections.values()]
-      .flatMap<Named>(({ open, upgrade }) => upgrade ?? open)
-      .sort((a, b) => a.startedAt - b.startedAt)
-      .map((exchange) => nameOf(exchange, now));
+    return namesOfOpen(this.all(), this.#clock.now());
   }
 
   /** Names the oldest requests in flight that took `minAgeMs` so far, at most `most`: cheap, however much is open. */
   oldestRequests(most: number, minAgeMs: number): OpenRequest[] {
-    const now = this.#clock.now();
-    const oldest: Exchange[] = [];
-    for (const { open } of this.#connections.values()) {
-      for (const exchange of open) {
-        if (now - exchange.startedAt < minAgeMs) continue;
-        const at = oldest.findIndex(({ startedAt }) => exchange.startedAt < startedAt);
-        oldest.splice(at === -1 ? oldest.length : at, 0, exchange);
-        if (oldest.length > most) oldest.pop();
-      }
-    }
-    return oldest.map((exchange) => nameOf(exchange, now));
+    return namesOfOldest(this.all(), { now: this.#clock.now(), most, minAgeMs });
   }
 
   /** Ends every connection at once, whatever is open on it. */
@@ -210,15 +200,27 @@ export class Connections {
   }
 
   #request(response: ServerResponse): boolean {
-    // The stream of HTTP/2's compatibility API is known already.
     const { req } = response;
-    if (req.httpVersionMajor > 1) return false;
+    if (req.httpVersionMajor > 1) {
+      this.#compatible(response as unknown as Http2ServerResponse);
+      return false;
+    }
     const connection = this.#connections.get(req.socket);
     // An app that answers `checkContinue` emits `request` itself.
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now(), isCounted: false });
     return this.#watcher !== undefined;
+  }
+
+  /** A stream as HTTP/2's compatibility API has it: the stream itself is known already. */
+  #compatible(response: Http2ServerResponse): void {
+    if (closePacketFor(response.req) === undefined) return;
+    const session = response.stream.session as ServerHttp2Session | undefined;
+    const exchange = session && this.#sessions.get(session)?.exchangeOf(response.stream);
+    if (exchange === undefined) return;
+    exchange.poll = response;
+    this.#watcher?.poll(exchange);
   }
 
   #held(response: ServerResponse, dispatch: () => void): void {
@@ -296,15 +298,4 @@ function ofReceiver<T>(listener: (receiver: T) => void): (this: T) => void {
   return function onEvent(this: T) {
     listener(this);
   };
-}
-
-type Named = Pick<Exchange, "method" | "url" | "startedAt">;
-
-function nameOf({ method, url, startedAt }: Named, now: number): OpenRequest {
-  return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }

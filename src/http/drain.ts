@@ -2,10 +2,11 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";
 import type { DrainReason } from "../protocol.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Exchange } from "./connection.ts";
 import type { Connections, ConnectionWatcher } from "./connections.ts";
 import { Http1Drain } from "./drain-http1.ts";
 import { Http2Drain } from "./drain-http2.ts";
+import { answerPoll, closePacketFor } from "./engine-polls.ts";
 import { sendGoingAway } from "./websocket-frames.ts";
 
 /** What accepts connections for the server. */
@@ -95,13 +96,17 @@ class Drain implements ConnectionWatcher {
 
   begin(): void {
     this.#connections.watch(this);
-    const webSockets: Connection[] = [];
+    // Those whose clients come back when they are closed.
+    const closings: ((share: number) => void)[] = [];
     for (const connection of this.#connections.all()) {
       this.connected(connection);
       if (connection.session !== undefined) this.session(connection);
-      if (connection.upgrade !== undefined) webSockets.push(connection);
+      if (connection.upgrade !== undefined) closings.push((share) => this.#closeWebSocket(connection, share));
+      for (const exchange of connection.open) {
+        if (closePacketFor(exchange) !== undefined) closings.push((share) => this.#endPoll(exchange, share));
+      }
     }
-    webSockets.forEach((connection, n) => this.#closeWebSocket(connection, n / webSockets.length));
+    closings.forEach((close, n) => close(n / closings.length));
     this.#options.clock.after(this.#idleMs, () => {
       this.#handshakesOver = true;
       this.#connections.destroyHandshakes();
@@ -127,8 +132,15 @@ class Drain implements ConnectionWatcher {
     // A handler may answer at once. By then all requests of the packet have to be known, and that takes until the end of the turn.
     if (this.#http1.get(connection)?.take(response) === false) return;
     setImmediate(() => {
-      if (!response.req.destroyed) dispatch();
+      if (response.req.destroyed) return;
+      dispatch();
+      const exchange = connection.exchangeOf(response);
+      if (exchange !== undefined) this.#endPoll(exchange, this.#options.clock.random());
     });
+  }
+
+  poll(exchange: Exchange): void {
+    this.#endPoll(exchange, this.#options.clock.random());
   }
 
   stream(connection: Connection): void {
@@ -151,11 +163,22 @@ class Drain implements ConnectionWatcher {
   #closeWebSocket({ socket, upgrade }: Connection, share: number): void {
     const frames = upgrade?.frames;
     if (frames === undefined) return;
-    const { clock, closeSpreadMs, mode } = this.#options;
-    const close = (): void => {
+    this.#atShare(share, () => {
       sendGoingAway(socket, frames);
-      clock.after(CLOSE_FRAME_MS, () => socket.end());
-    };
+      this.#options.clock.after(CLOSE_FRAME_MS, () => socket.end());
+    });
+  }
+
+  /** Ends a long poll at its share of the spread: nobody can say how long it would stay open. */
+  #endPoll(exchange: Exchange, share: number): void {
+    const packet = closePacketFor(exchange);
+    const response = exchange.poll ?? ("req" in exchange.answer ? exchange.answer : undefined);
+    if (packet === undefined || response === undefined) return;
+    this.#atShare(share, () => answerPoll(response, packet));
+  }
+
+  #atShare(share: number, close: () => void): void {
+    const { clock, closeSpreadMs, mode } = this.#options;
     if (mode === "stop") close();
     else clock.after(share * closeSpreadMs, close);
   }

@@ -3,6 +3,7 @@
  * *use* does, and without a supervisor everything works alone (instance 0, no others).
  */
 import type { Logger } from "pino";
+import type { Locks } from "../messaging/locks.ts";
 import type { PubSub } from "../messaging/pubsub.ts";
 import type { InstanceInfo } from "../protocol.ts";
 import type { OnShutdown } from "./cradle.ts";
@@ -11,7 +12,10 @@ import { currentRole } from "./role.ts";
 import { servicesFor } from "./services.ts";
 import type { CurrentRequest } from "./zone.ts";
 
+export type * from "../messaging/locks.ts";
 export type * from "../messaging/pubsub.ts";
+export { RemoteError } from "../messaging/remote-error.ts";
+export type * from "../messaging/requests.ts";
 export type { InstanceInfo } from "../protocol.ts";
 export type * from "./cradle.ts";
 export type { MetricsRegistry } from "./registries.ts";
@@ -19,6 +23,9 @@ export type { CurrentRequest } from "./zone.ts";
 
 /** Messages between the instances. */
 export const pubSub: PubSub = deferred("pubSub", () => servicesFor("pubSub").pubSub);
+
+/** Locks, leaders and what is done once, between the instances. */
+export const locks: Locks = deferred("locks", () => servicesFor("locks").locks);
 
 /** What the instance knows of itself. */
 export const instance: InstanceInfo = deferred("instance", () => servicesFor("instance").instance);

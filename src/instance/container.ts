@@ -8,6 +8,7 @@ export function createAppContainer(services: Services): AppContainer {
   const container = createContainer<Cradle>({ injectionMode: InjectionMode.PROXY, strict: true });
   container.register({
     pubSub: asValue(services.pubSub),
+    locks: asValue(services.locks),
     instance: asValue(services.instance),
     logger: asValue(services.logger),
     onShutdown: asValue(services.onShutdown),

@@ -6,6 +6,7 @@
  */
 import type { AwilixContainer } from "awilix";
 import type { Logger } from "pino";
+import type { Locks } from "../messaging/locks.ts";
 import type { PubSub } from "../messaging/pubsub.ts";
 import type { InstanceInfo } from "../protocol.ts";
 
@@ -15,6 +16,7 @@ export type OnShutdown = (hook: () => void | Promise<void>) => void;
 /** What Choir registers in the container. */
 export interface Services {
   readonly pubSub: PubSub;
+  readonly locks: Locks;
   readonly instance: InstanceInfo;
   readonly logger: Logger;
   readonly onShutdown: OnShutdown;

@@ -33,10 +33,15 @@ function enterInstance(birth: InstanceBirth): void {
   const exit = (code: number): void => process.exit(code);
   const lifecycle = new Lifecycle({ exit });
   const zones = birth.options.useZone ? new Zones(birth.options) : undefined;
-  const services = createServices(birth, { lifecycle, hooks, zones });
+  // Made at its first use: an app that sends no messages does not pay for it.
+  let client: PubSubClient | undefined;
+  const connect = (): PubSubClient => (client ??= connectPubSub(birth.pubSubFd, () => services.logger));
+  const services = createServices(birth, { lifecycle, hooks, zones, connect });
   const logger = (): Logger => services.logger;
   const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls });
+  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls, messages: () => client });
+  // Who asks for something, or wants to lead, is better served by those that stay.
+  void lifecycle.drainOrdered.then(() => client?.retire());
   answerQuestions({
     answer: answerTo,
     send: (answer) => lifecycle.answer(answer),
@@ -54,23 +59,19 @@ function writeBlocking(stream: NodeJS.WriteStream): void {
   handle?.setBlocking?.(true);
 }
 
-function createServices(
-  birth: InstanceBirth,
-  { lifecycle, hooks, zones }: { lifecycle: Lifecycle; hooks: ShutdownHooks; zones: Zones | undefined },
-): OwnServices {
-  // Both are made at their first use: an app that neither logs nor publishes does not pay for them.
+function createServices(birth: InstanceBirth, { lifecycle, hooks, zones, connect }: ServiceParts): OwnServices {
+  // Made at its first use, as the connection is.
   let logger: Logger | undefined;
-  let pubSub: PubSubClient | undefined;
   return {
     get logger() {
       logger ??= createLogger(zones && { contextFields: () => zones.logFields() });
       return logger;
     },
     get pubSub() {
-      pubSub ??= connectPubSub(birth.pubSubFd, (error, topic) => {
-        this.logger.error({ err: error, topic }, "A pub/sub handler failed");
-      });
-      return pubSub;
+      return connect();
+    },
+    get locks() {
+      return connect().locks;
     },
     instance: Object.freeze({ ...birth.info, pid: process.pid }),
     onShutdown: (hook) => hooks.add(hook),
@@ -78,8 +79,18 @@ function createServices(
   };
 }
 
-function connectPubSub(fd: number, onHandlerError: (error: unknown, topic: string) => void): PubSubClient {
+interface ServiceParts {
+  readonly lifecycle: Lifecycle;
+  readonly hooks: ShutdownHooks;
+  readonly zones: Zones | undefined;
+  readonly connect: () => PubSubClient;
+}
+
+function connectPubSub(fd: number, logger: () => Logger): PubSubClient {
   const socket = new net.Socket({ fd, readable: true, writable: true });
   socket.unref();
-  return new PubSubClient(socket, { onHandlerError });
+  return new PubSubClient(socket, {
+    onHandlerError: (error, topic) => logger().error({ err: error, topic }, "A pub/sub handler failed"),
+    onLeaderError: (error, leader) => logger().error({ err: error, leader }, "A leader's callback failed"),
+  });
 }

@@ -2,6 +2,7 @@
  * What this process is to Choir, found through a global symbol, since the preload, the Runner and "choir/instance" may be loaded from
  * different copies of the package. Used in both processes.
  */
+import type { PubSubClient } from "../messaging/client.ts";
 import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServices } from "./services.ts";
@@ -26,6 +27,8 @@ export interface InstanceRole {
   /** Only with --use-zone. */
   readonly zones: Zones | undefined;
   readonly tls: TlsInbox;
+  /** The connection to the broker, when the app has used it. */
+  readonly messages: () => PubSubClient | undefined;
 }
 
 const ROLE = Symbol.for("choir.role");

@@ -51,6 +51,7 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     // What it counted since the last one is not lost with a process that is ended by its own code.
     process.once("exit", lastHeartbeat);
     await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    role.messages()?.abandonLocks();
     await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
     // What was answered while it drained is to be counted too.
     lastHeartbeat();

@@ -3,9 +3,10 @@
  * supervisor it makes a set that works alone.
  */
 import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
 import { ChoirError } from "../errors.ts";
+import type { PubSubClient } from "../messaging/client.ts";
 import { createLocalPubSub } from "../messaging/local.ts";
-import type { PubSub } from "../messaging/pubsub.ts";
 import type { Services } from "./cradle.ts";
 import { createLogger } from "./logger.ts";
 import { assumeRole, currentRole } from "./role.ts";
@@ -35,17 +36,24 @@ export function servicesFor(name: string): OwnServices {
 /** A set for a process without a supervisor: instance 0 of 1, with nobody else to talk to. */
 function createLoneServices(): OwnServices {
   const logger = createLogger();
+  const uid = randomUUID();
   const hooks = new ShutdownHooks((error) => logger.error({ err: error }, "A shutdown hook failed"));
-  let pubSub: PubSub | undefined;
+  let client: PubSubClient | undefined;
+  // Made at the first use: a process that only logs needs no broker.
+  const connect = (): PubSubClient => {
+    client ??= createLoneClient(uid, logger);
+    return client;
+  };
   return {
     get pubSub() {
-      // Made at the first use: a process that only logs needs no broker.
-      pubSub ??= createLonePubSub((error, topic) => logger.error({ err: error, topic }, "A pub/sub handler failed"));
-      return pubSub;
+      return connect();
+    },
+    get locks() {
+      return connect().locks;
     },
     instance: Object.freeze({
       id: 0,
-      uid: randomUUID(),
+      uid,
       generation: 0,
       pid: process.pid,
       name: "app",
@@ -62,8 +70,12 @@ function createLoneServices(): OwnServices {
   };
 }
 
-function createLonePubSub(onHandlerError: (error: unknown, topic: string) => void): PubSub {
-  const [client] = createLocalPubSub(1, { onHandlerError }).clients;
+function createLoneClient(uid: string, logger: Logger): PubSubClient {
+  const [client] = createLocalPubSub(1, {
+    uids: [uid],
+    onHandlerError: (error, topic) => logger.error({ err: error, topic }, "A pub/sub handler failed"),
+    onLeaderError: (error, leader) => logger.error({ err: error, leader }, "A leader's callback failed"),
+  }).clients;
   if (client === undefined) throw new Error("A broker of one has no client. This is a bug in Choir");
   return client;
 }

@@ -1,29 +1,40 @@
 /** Cuts the byte stream of one instance's stdout or stderr into lines. Runs in the supervisor; pure: no stream, no clock. */
 
-/** One line of output, without its line break. */
-export interface Line {
-  readonly text: string;
-  /** How many bytes beyond the limit were left out; 0 for nearly all. */
+/** A line that is not as its writer meant it, without its line break. */
+export interface OddLine {
+  /** Valid during the call only. */
+  readonly bytes: Buffer;
+  /** How many bytes beyond the limit were left out. */
   readonly cutBytes: number;
   /** Whether its writer was gone before it wrote the line break. */
   readonly partial: boolean;
 }
 
-export interface LineCutterOptions {
-  readonly onLine: (line: Line) => void;
-  /** The longest line, in bytes; default 64 KB. What is beyond is counted and left out. */
-  readonly limit?: number;
+/** One line of output as text, without its line break. */
+export interface Line {
+  readonly text: string;
+  /** How many bytes beyond the limit were left out; 0 for nearly all. */
+  readonly cutBytes: number;
+  readonly partial: boolean;
+}
+
+/** What takes the lines. */
+export interface LineTaker {
+  /** One or more whole lines within the limit, each with its line break: the bytes from `start` to `end`, which stay as they are. */
+  lines(bytes: Buffer, start: number, end: number): void;
+  /** A line that was cut or not finished. */
+  odd(line: OddLine): void;
 }
 
 /** The longest line that is kept whole, in bytes. */
-const LINE_LIMIT = 64 * 1024;
+export const LINE_LIMIT = 64 * 1024;
 
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Makes lines of chunks; how the bytes were split into chunks never shows. */
+/** Finds lines in chunks; how the bytes were split into chunks never shows. */
 export class LineCutter {
-  readonly #onLine: (line: Line) => void;
+  readonly #taker: LineTaker;
   readonly #limit: number;
   /** The beginning of a line whose end has not come yet: bytes, since a chunk may end inside a character. */
   #held = Buffer.alloc(0);
@@ -31,30 +42,48 @@ export class LineCutter {
   #length = 0;
   #last = 0;
 
-  constructor({ onLine, limit = LINE_LIMIT }: LineCutterOptions) {
-    this.#onLine = onLine;
+  /** `limit` is the longest line in bytes; what is beyond is counted and left out. */
+  constructor(taker: LineTaker, limit: number = LINE_LIMIT) {
+    this.#taker = taker;
     this.#limit = limit;
   }
 
-  /** Takes the next bytes and reports every line that they complete. The chunk may be reused afterwards. */
+  /** Takes the next bytes and hands on every line that they complete. Nothing may write into the chunk afterwards. */
   push(chunk: Buffer): void {
     let start = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      if (this.#length > 0 || end - start > this.#limit) {
+    if (this.#length > 0) {
+      const end = chunk.indexOf(LF);
+      this.#hold(chunk, 0, end === -1 ? chunk.length : end);
+      if (end === -1) return;
+      this.#release(false);
+      start = end + 1;
+    }
+    const end = chunk.lastIndexOf(LF) + 1;
+    // Nearly always the whole chunk is shorter than the limit, and where its lines begin is nobody's business here.
+    if (end - start > this.#limit + 1) this.#each(chunk, start, end);
+    else if (end > start) this.#taker.lines(chunk, start, end);
+    this.#hold(chunk, Math.max(start, end), chunk.length);
+  }
+
+  /** Hands on what is left when the writer is gone, marked as partial. */
+  end(): void {
+    if (this.#length > 0) this.#release(true);
+  }
+
+  /** Hands on lines of which some may be too long. */
+  #each(chunk: Buffer, from: number, until: number): void {
+    let good = from;
+    for (let start = from; start < until;) {
+      const end = chunk.indexOf(LF, start);
+      if (end - start > this.#limit) {
+        if (start > good) this.#taker.lines(chunk, good, start);
         this.#hold(chunk, start, end);
         this.#release(false);
-      } else {
-        const stop = end > start && chunk[end - 1] === CR ? end - 1 : end;
-        this.#onLine({ text: chunk.toString("utf8", start, stop), cutBytes: 0, partial: false });
+        good = end + 1;
       }
       start = end + 1;
     }
-    this.#hold(chunk, start, chunk.length);
-  }
-
-  /** Reports what is left when the writer is gone, marked as partial. */
-  end(): void {
-    if (this.#length > 0) this.#release(true);
+    if (until > good) this.#taker.lines(chunk, good, until);
   }
 
   #hold(chunk: Buffer, start: number, end: number): void {
@@ -74,10 +103,18 @@ export class LineCutter {
   }
 
   #release(partial: boolean): void {
-    const length = !partial && this.#last === CR ? this.#length - 1 : this.#length;
-    const kept = length <= this.#limit ? length : this.#boundary();
+    const written = this.#length;
+    const length = !partial && this.#last === CR ? written - 1 : written;
     this.#length = 0;
-    this.#onLine({ text: this.#held.toString("utf8", 0, kept), cutBytes: length - kept, partial });
+    if (length > this.#limit || partial) {
+      const kept = length <= this.#limit ? length : this.#boundary();
+      this.#taker.odd({ bytes: this.#held.subarray(0, kept), cutBytes: length - kept, partial });
+      return;
+    }
+    const whole = Buffer.allocUnsafe(written + 1);
+    this.#held.copy(whole, 0, 0, written);
+    whole[written] = LF;
+    this.#taker.lines(whole, 0, written + 1);
   }
 
   /** Where to cut so that no character is halved. */
@@ -86,5 +123,18 @@ export class LineCutter {
       if (((this.#held[at] ?? 0) & 0xc0) !== 0x80) return at;
     }
     return this.#limit;
+  }
+}
+
+/** Calls `take` with the borders of every line among `bytes` from `start` to `end`; LF or CRLF is between `stop` and `next`. */
+export function eachLine(
+  bytes: Buffer,
+  [start, end]: readonly [number, number],
+  take: (start: number, stop: number, next: number) => void,
+): void {
+  for (let from = start; from < end;) {
+    const at = bytes.indexOf(LF, from);
+    take(from, at > from && bytes[at - 1] === CR ? at - 1 : at, at + 1);
+    from = at + 1;
   }
 }

@@ -101,6 +101,12 @@ export interface Arrival {
   readonly time: number;
 }
 
+/** What a person is told of a line that was cut or not finished; empty for all others. */
+export function oddMark({ cutBytes, partial }: Pick<Line, "cutBytes" | "partial">): string {
+  const cut = cutBytes > 0 ? ` [${cutBytes} bytes cut]` : "";
+  return partial ? `${cut} [line not finished]` : cut;
+}
+
 function defaultLevel(stream: OutputStream): number {
   return stream === "stderr" ? LEVELS.error : LEVELS.info;
 }

@@ -6,10 +6,16 @@ import type { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { describeEvent } from "../describe-event.ts";
 import type { ChoirEvent } from "../events.ts";
+import type { Encoding } from "./encode/encoder.ts";
+import { isErrorRecord } from "./encode/records.ts";
+import type { Segment } from "./encode/segment.ts";
+import { formatJson } from "./format/json.ts";
 import { LEVELS } from "./levels.ts";
-import type { LogRecord, Origin } from "./record.ts";
+import { LINE_LIMIT } from "./lines.ts";
+import type { EventRecord, Origin } from "./record.ts";
 import type { Sink } from "./sinks/sink.ts";
-import { StreamReader } from "./stream-reader.ts";
+import { StderrWatch } from "./stderr-watch.ts";
+import { type ReadingRules, StreamReader } from "./stream-reader.ts";
 
 export interface LogRouterOptions {
   /** The Runner's name. */
@@ -17,6 +23,12 @@ export interface LogRouterOptions {
   /** Empty for --quiet without files. */
   readonly sinks: readonly Sink[];
   readonly clock: Clock;
+  /** What follows when a sink is slow: instances wait, or (the sinks see to it) lines are dropped. Default: wait. */
+  readonly overflow?: "block" | "drop";
+  /** The longest line, in bytes; default 64 KB. */
+  readonly lineLimit?: number;
+  /** pino's number; default that of "info". Lines and events below are left out. */
+  readonly level?: number;
 }
 
 /** The process whose pipes are read. */
@@ -29,13 +41,32 @@ export interface LoggedInstance {
   readonly stderr: Readable;
 }
 
-/** Sends every record to every sink. */
+/** At this many bytes on their way to the sinks the pipes are not read any more, and at so many again, under `block`. */
+const BACKLOG = { pause: 4 * 1024 * 1024, resume: 1024 * 1024 } as const;
+
+/** Sends every line to every sink. */
 export class LogRouter {
   readonly #options: LogRouterOptions;
+  readonly #rules: ReadingRules;
   readonly #instances = new Set<InstanceLog>();
+  #pausedAt: number | undefined;
 
   constructor(options: LogRouterOptions) {
     this.#options = options;
+    const { sinks, clock, lineLimit = LINE_LIMIT, level = LEVELS.info } = options;
+    this.#rules = {
+      clock,
+      lineLimit,
+      level,
+      encodings: [...new Set(sinks.map(({ encoding }) => encoding))],
+      write: (encoding, segments) => this.#write(encoding, segments),
+    };
+    for (const sink of sinks) sink.onProgress = () => this.#resume();
+  }
+
+  /** Whether instances may be waiting, since the sinks are slower than they write. */
+  get isBlocked(): boolean {
+    return this.#pausedAt !== undefined;
   }
 
   /** Logs what happened in the supervisor. */
@@ -43,16 +74,28 @@ export class LogRouter {
     const description = describeEvent(event);
     const { name, clock } = this.#options;
     const level = LEVELS[description.level];
-    if (level < LEVELS.info) return;
-    this.#write([{ kind: "event", level, time: clock.date(), name, event, description }]);
+    if (level < this.#rules.level) return;
+    const record: EventRecord = { kind: "event", level, time: clock.date(), name, event, description };
+    for (const encoding of this.#rules.encodings) {
+      const format = typeof encoding === "function" ? encoding : formatJson;
+      this.#write(encoding, [
+        { bytes: Buffer.from(format(record)), isError: isErrorRecord(record), instance: undefined },
+      ]);
+    }
   }
 
   /** Begins to read an instance's pipes, and does so until they end. */
   attach(instance: LoggedInstance): InstanceLog {
-    const log = new InstanceLog(instance, { ...this.#options, write: (records) => this.#write(records) });
+    const log = new InstanceLog(instance, this.#options.name, this.#rules);
     this.#instances.add(log);
+    if (this.isBlocked) log.pause();
     void log.ended.then(() => this.#instances.delete(log));
     return log;
+  }
+
+  /** Has the sinks open their files anew. */
+  reopen(): void {
+    for (const sink of this.#options.sinks) sink.reopen?.();
   }
 
   /** Writes what is held back and waits for the sinks, each within its own deadline. */
@@ -73,51 +116,63 @@ export class LogRouter {
     await this.flush();
   }
 
-  #write(records: readonly LogRecord[]): void {
-    for (const sink of this.#options.sinks) sink.write(records);
+  #write(encoding: Encoding, segments: readonly Segment[]): void {
+    for (const sink of this.#options.sinks) if (sink.encoding === encoding) sink.write(segments);
+    if (this.#options.overflow === "drop" || this.isBlocked || this.#backlog() < BACKLOG.pause) return;
+    this.#pausedAt = this.#options.clock.now();
+    for (const log of this.#instances) log.pause();
+  }
+
+  #resume(): void {
+    if (!this.isBlocked || this.#backlog() > BACKLOG.resume) return;
+    this.#pausedAt = undefined;
+    for (const log of this.#instances) log.resume();
+  }
+
+  #backlog(): number {
+    let bytes = 0;
+    for (const sink of this.#options.sinks) bytes += sink.backlog;
+    return bytes;
   }
 }
-
-interface InstanceLogOptions {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly write: (records: readonly LogRecord[]) => void;
-}
-
-/** How many lines of stderr are remembered, and how much of each, in characters. */
-const LAST_WORDS = { lines: 20, characters: 1000 } as const;
 
 /** The two pipes of one instance. */
 export class InstanceLog {
   /** Resolves when both pipes have ended; a process that the app started and left behind may delay it without bound. */
   readonly ended: Promise<void>;
   readonly #readers: readonly StreamReader[];
-  readonly #lastWords: string[] = [];
-  #fatalError: string | undefined;
-  #interceptor: ((line: string) => boolean) | undefined;
+  readonly #watch = new StderrWatch();
 
-  constructor({ stdout, stderr, ...who }: LoggedInstance, { name, ...options }: InstanceLogOptions) {
+  constructor({ stdout, stderr, ...who }: LoggedInstance, name: string, rules: ReadingRules) {
     const origin = (stream: Origin["stream"]): Origin => ({ name, ...who, stream });
-    const onLine = ({ text }: { text: string }): boolean => this.#sees(text);
-    const out = new StreamReader(stdout, { ...options, origin: origin("stdout") });
-    const err = new StreamReader(stderr, { ...options, origin: origin("stderr"), onLine });
+    const out = new StreamReader(stdout, { ...rules, origin: origin("stdout") });
+    const err = new StreamReader(stderr, { ...rules, origin: origin("stderr"), watch: this.#watch });
     this.#readers = [out, err];
     this.ended = Promise.all([out.ended, err.ended]).then(() => {});
   }
 
   /** The last lines of stderr, for the message about a start that failed. */
   lastWords(): string[] {
-    return [...this.#lastWords];
+    return this.#watch.lastWords;
   }
 
-  /** What V8 said when it ended the process, without its stack of machine code: that is longer than the last lines. */
+  /** What V8 said when it ended the process. */
   get fatalError(): string | undefined {
-    return this.#fatalError;
+    return this.#watch.fatalError;
   }
 
   /** Calls `interceptor` with each further line of stderr; those for which it returns true are kept out of the log. */
   intercept(interceptor: (line: string) => boolean): void {
-    this.#interceptor = interceptor;
+    this.#watch.interceptor = interceptor;
+  }
+
+  /** Stops reading for a while. */
+  pause(): void {
+    for (const reader of this.#readers) reader.pause();
+  }
+
+  resume(): void {
+    for (const reader of this.#readers) reader.resume();
   }
 
   /** Writes what is held back; a line without its end stays. */
@@ -128,13 +183,5 @@ export class InstanceLog {
   /** Stops reading, as if the instance were gone. */
   close(): void {
     for (const reader of this.#readers) reader.close();
-  }
-
-  #sees(text: string): boolean {
-    if (this.#interceptor?.(text) === true) return false;
-    if (text.startsWith("FATAL ERROR: ")) this.#fatalError = text.slice(0, LAST_WORDS.characters);
-    if (this.#lastWords.length === LAST_WORDS.lines) this.#lastWords.shift();
-    this.#lastWords.push(text.slice(0, LAST_WORDS.characters));
-    return true;
   }
 }

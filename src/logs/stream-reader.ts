@@ -1,56 +1,73 @@
-/** Reads one pipe of one instance until its end and makes records of it. Runs in the supervisor. */
+/** Reads one pipe of one instance until its end and has its lines encoded for every kind of sink. Runs in the supervisor. */
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
-import { ErrorJoiner } from "./errors-in-text.ts";
-import { type Line, LineCutter } from "./lines.ts";
-import { jsonRecord, type LogRecord, type Origin, parseFields, textRecord } from "./record.ts";
+import { createEncoder, type Encoder, type Encoding } from "./encode/encoder.ts";
+import type { Segment } from "./encode/segment.ts";
+import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
+import type { Origin } from "./record.ts";
+import type { StderrWatch } from "./stderr-watch.ts";
 
-export interface StreamReaderOptions {
-  readonly origin: Origin;
+/** What is the same for all pipes. */
+export interface ReadingRules {
   readonly clock: Clock;
-  readonly write: (records: readonly LogRecord[]) => void;
-  /** Sees every line before it becomes part of a record; false keeps it out of the log. */
-  readonly onLine?: (line: Line) => boolean;
+  /** One encoder is made for each. */
+  readonly encodings: readonly Encoding[];
+  /** Takes what came in one chunk. */
+  readonly write: (encoding: Encoding, segments: readonly Segment[]) => void;
+  /** The longest line, in bytes. */
+  readonly lineLimit: number;
+  /** pino's number: lines below are left out. */
+  readonly level: number;
+}
+
+export interface StreamReaderOptions extends ReadingRules {
+  readonly origin: Origin;
+  /** For stderr. */
+  readonly watch?: StderrWatch;
 }
 
 /** How long the beginning of an error waits for the rest, in milliseconds. */
 const HOLD = 25;
 
-/** One pipe: chunks to lines, lines to records, all records of a chunk in one write. */
-export class StreamReader {
-  /** Resolves when the pipe has ended and its last record is written. */
+/** One pipe: chunks to lines, lines to bytes, all of a chunk in one write. */
+export class StreamReader implements LineTaker {
+  /** Resolves when the pipe has ended and its last line is written. */
   readonly ended: Promise<void>;
   readonly #stream: Readable;
   readonly #options: StreamReaderOptions;
   readonly #cutter: LineCutter;
-  readonly #joiner: ErrorJoiner;
+  readonly #encoders: readonly (readonly [Encoding, Encoder])[];
   readonly #onData = (chunk: Buffer): void => this.#take(chunk);
   #resolveEnded: () => void = () => {};
-  #batch: LogRecord[] = [];
-  #time = 0;
   #hold: Timer | undefined;
   #finished = false;
 
   constructor(stream: Readable, options: StreamReaderOptions) {
     this.#stream = stream;
     this.#options = options;
-    this.#cutter = new LineCutter({ onLine: (line) => this.#sort(line) });
-    this.#joiner = new ErrorJoiner((passage) =>
-      this.#batch.push(textRecord(passage, { origin: options.origin, time: passage.time })),
-    );
+    this.#cutter = new LineCutter(this, options.lineLimit);
+    this.#encoders = options.encodings.map((encoding) => [encoding, createEncoder(encoding, options)]);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    // The pipe is always read, whatever the sinks do: the instance's end of it blocks, and requests would wait with it.
     stream.on("data", this.#onData);
     for (const name of ["end", "close", "error"]) stream.on(name, () => this.#finish());
+  }
+
+  /** Stops reading for a while: the instance's end of the pipe blocks when the pipe is full. */
+  pause(): void {
+    if (!this.#finished) this.#stream.pause();
+  }
+
+  resume(): void {
+    if (!this.#finished) this.#stream.resume();
   }
 
   /** Writes what is held back; a line without its end stays. */
   flush(): void {
     this.#hold?.cancel();
     this.#hold = undefined;
-    this.#joiner.flush();
+    for (const [, encoder] of this.#encoders) encoder.release();
     this.#deliver();
   }
 
@@ -61,30 +78,42 @@ export class StreamReader {
     this.#stream.destroy();
   }
 
+  lines(bytes: Buffer, start: number, end: number): void {
+    const { watch } = this.#options;
+    if (watch === undefined) this.#encode(bytes, start, end);
+    else watch.lines(bytes, [start, end], (from, until) => this.#encode(bytes, from, until));
+  }
+
+  odd(line: OddLine): void {
+    if (this.#options.watch?.line(line.bytes) === false) return;
+    for (const [, encoder] of this.#encoders) encoder.odd(line);
+  }
+
+  #encode(bytes: Buffer, start: number, end: number): void {
+    for (const [, encoder] of this.#encoders) encoder.lines(bytes, start, end);
+  }
+
   #take(chunk: Buffer): void {
-    this.#time = this.#options.clock.date();
+    const { clock } = this.#options;
+    const time = clock.date();
+    for (const [, encoder] of this.#encoders) encoder.time = time;
     this.#cutter.push(chunk);
     this.#hold?.cancel();
-    this.#hold = this.#joiner.settle() ? this.#options.clock.after(HOLD, () => this.flush()) : undefined;
+    this.#hold = this.#settle() ? clock.after(HOLD, () => this.flush()) : undefined;
     this.#deliver();
   }
 
-  #sort(line: Line): void {
-    if (this.#options.onLine?.(line) === false) return;
-    const fields = parseFields(line);
-    if (fields === undefined) {
-      this.#joiner.push(line, this.#time);
-      return;
-    }
-    this.#joiner.flush();
-    this.#batch.push(jsonRecord(line, fields, { origin: this.#options.origin, time: this.#time }));
+  #settle(): boolean {
+    let isHeld = false;
+    for (const [, encoder] of this.#encoders) isHeld = encoder.settle() || isHeld;
+    return isHeld;
   }
 
   #deliver(): void {
-    if (this.#batch.length === 0) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#options.write(batch);
+    for (const [encoding, encoder] of this.#encoders) {
+      const segments = encoder.take();
+      if (segments.length > 0) this.#options.write(encoding, segments);
+    }
   }
 
   #finish(): void {

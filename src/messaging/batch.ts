@@ -15,12 +15,22 @@ import {
   writeUint32,
   type Control,
 } from "./frames.ts";
-import { encodeValue, tooLong } from "./value.ts";
+import { encodeValue, tooLong, type Encoded } from "./value.ts";
 
 const SLAB_BYTES = 128 * 1024;
 /** Texts up to this length are given three bytes for each character instead of being measured: UTF-8 never needs more. */
 const UNMEASURED = 4096;
 const OVERHEAD = HEAD_BYTES + MESSAGE_FIELD_BYTES + MAX_TOPIC_LENGTH + controlBytes();
+
+/** What comes before the payload in a frame of `valued`. */
+export interface ValuedHead {
+  readonly type: number;
+  readonly id: number;
+  /** Whether two bytes are left before the flags, for the broker to fill in. */
+  readonly hasPlace?: boolean;
+  readonly flags?: number;
+  readonly topic?: string;
+}
 
 export class Batch {
   /** Never written again once it was handed out: a stream may hold on to it. */
@@ -64,16 +74,29 @@ export class Batch {
     slab[fields + 1] = topic.length;
     let at = fields + MESSAGE_FIELD_BYTES;
     at += slab.write(topic, at, "latin1");
-    if (typeof encoded === "string") {
-      slab[fields] = 0;
-      at += slab.write(encoded, at);
-    } else {
-      slab[fields] = FLAG.bytes;
-      slab.set(encoded, at);
-      at += encoded.length;
+    slab[fields] = typeof encoded === "string" ? 0 : FLAG.bytes;
+    this.#finish(start, this.#write(encoded, at));
+  }
+
+  /** Adds a frame of an id, flags, perhaps a topic, and a value or a text that was encoded before. Nothing is checked. */
+  valued({ type, id, hasPlace = false, flags = 0, topic }: ValuedHead, encoded: Encoded | undefined): void {
+    if (typeof encoded === "string") this.#reserveText(encoded);
+    else this.#reserve(OVERHEAD + (encoded?.length ?? 0));
+    const slab = this.#slab;
+    const start = this.#end;
+    slab[start + HEAD_BYTES - 1] = type;
+    let at = writeUint32(slab, id, start + HEAD_BYTES);
+    if (hasPlace) {
+      slab[at++] = 0;
+      slab[at++] = 0;
     }
-    writeUint32(slab, at - start - 4, start);
-    this.#end = at;
+    const kind = encoded === undefined ? FLAG.none : typeof encoded === "string" ? 0 : FLAG.bytes;
+    slab[at++] = flags | kind;
+    if (topic !== undefined) {
+      slab[at++] = topic.length;
+      at += slab.write(topic, at, "latin1");
+    }
+    this.#finish(start, encoded === undefined ? at : this.#write(encoded, at));
   }
 
   /** Hands out what was added since the last call, in order. */
@@ -84,6 +107,17 @@ export class Batch {
     if (this.#end > this.#start) parts.push(this.#slab.subarray(this.#start, this.#end));
     this.#start = this.#end;
     return parts;
+  }
+
+  #write(encoded: Encoded, at: number): number {
+    if (typeof encoded === "string") return at + this.#slab.write(encoded, at);
+    this.#slab.set(encoded, at);
+    return at + encoded.length;
+  }
+
+  #finish(start: number, end: number): void {
+    writeUint32(this.#slab, end - start - 4, start);
+    this.#end = end;
   }
 
   #reserveText(text: string): void {

@@ -6,15 +6,21 @@ import { systemClock, type Clock } from "../clock.ts";
 import {
   FLAG,
   FRAME,
+  LOCK_FRAME,
   MAX_VALUE_BYTES,
   MESSAGE_FIELD_BYTES,
   REFUSAL,
+  REQUEST_FRAME,
   encodeAnswer,
   encodeRefusal,
   frameError,
   type FrameReader,
 } from "./frames.ts";
-import { Peer, type BrokerConnection, type BrokerPeer, type PeerHost } from "./peer.ts";
+import type { LockAuthority } from "./lock-authority.ts";
+import { LockDesk } from "./lock-desk.ts";
+import { LocalLocks } from "./local-locks.ts";
+import { Peer, type BrokerConnection, type BrokerPeer, type DeskHost, type PeerHost } from "./peer.ts";
+import { RequestDesk } from "./request-desk.ts";
 import { RetainedStore } from "./retained.ts";
 import { TopicTable, type Match } from "./topic-table.ts";
 import { isPattern, isTopic } from "./topics.ts";
@@ -34,6 +40,12 @@ export interface BrokerOptions {
   readonly maxRetainedBytes?: number;
   /** How many different patterns one instance may subscribe to. Default 100,000. */
   readonly maxPatterns?: number;
+  /** How many requests of one instance may be unanswered. Default 10,000. */
+  readonly maxRequests?: number;
+  /** How many locks one instance may hold and wait for. Default 100,000. */
+  readonly maxClaims?: number;
+  /** Who grants locks of scope "app"; without an engine between machines, who grants those of scope "machine". */
+  readonly locks?: LockAuthority;
 }
 
 export interface BrokerStats {
@@ -48,19 +60,27 @@ export interface BrokerStats {
   readonly published: number;
   /** Messages handed to subscribers, since the start: one for each. */
   readonly delivered: number;
+  /** Requests that wait for an answer. */
+  readonly requests: number;
+  /** Locks held and waited for. */
+  readonly locks: number;
 }
 
 const MB = 1024 * 1024;
 
 export class Broker {
-  readonly #options: Required<BrokerOptions>;
+  readonly #options: Required<Omit<BrokerOptions, "locks">>;
   readonly #topics = new TopicTable<Peer>();
   readonly #retained: RetainedStore;
   readonly #peers = new Set<Peer>();
+  readonly #requests: RequestDesk;
+  readonly #locks: LockDesk;
   /** Who got something that has not been flushed yet. */
   #touched: Peer[] = [];
   #published = 0;
   #delivered = 0;
+  /** Whether frames are being read: all that they cause is flushed behind them. */
+  #isReading = false;
 
   constructor(options: BrokerOptions = {}) {
     this.#options = {
@@ -70,9 +90,14 @@ export class Broker {
       maxRetained: 10_000,
       maxRetainedBytes: 64 * MB,
       maxPatterns: 100_000,
+      maxRequests: 10_000,
+      maxClaims: 100_000,
       ...options,
     };
     this.#retained = new RetainedStore(this.#options);
+    this.#requests = new RequestDesk(this.#desk, this.#options);
+    const machine = new LocalLocks(this.#options);
+    this.#locks = new LockDesk(this.#desk, { ...this.#options, machine, app: options.locks ?? machine });
   }
 
   /** Connects an instance; from then on the stream is the broker's. */
@@ -85,12 +110,13 @@ export class Broker {
 
   /** What it holds at the moment. */
   get stats(): BrokerStats {
-    const { size, bytes } = this.#retained;
     return {
       peers: this.#peers.size,
       subscriptions: this.#topics.size,
-      retained: size,
-      retainedBytes: bytes,
+      retained: this.#retained.size,
+      retainedBytes: this.#retained.bytes,
+      requests: this.#requests.pending,
+      locks: this.#locks.claims,
       published: this.#published,
       delivered: this.#delivered,
     };
@@ -104,24 +130,47 @@ export class Broker {
   readonly #host: PeerHost = {
     onFrame: (peer, frame) => {
       if (peer.retaining !== undefined && frame.type !== FRAME.message) throw frameError("retain without its message");
+      this.#isReading = true;
       if (frame.type === FRAME.message) this.#message(peer, frame);
-      else this.#request(peer, frame);
+      else if (frame.type < REQUEST_FRAME.respond) this.#request(peer, frame);
+      else if (frame.type < LOCK_FRAME.lock) this.#requests.onFrame(peer, frame);
+      else this.#locks.onFrame(peer, frame);
     },
     onRead: (peer) => {
-      const touched = this.#touched;
-      if (touched.length === 0) return;
-      this.#touched = [];
-      for (const to of touched) {
-        to.outbox.flush();
-        if (to !== peer && to.outbox.holds) peer.holdFor(to);
-      }
+      this.#isReading = false;
+      this.#flush(peer);
     },
     onGone: (peer) => {
       this.#peers.delete(peer);
       for (const pattern of peer.patterns) this.#topics.remove(pattern, peer);
       peer.patterns.clear();
+      this.#requests.onGone(peer);
+      this.#locks.onGone(peer);
     },
   };
+
+  readonly #desk: DeskHost = {
+    answer: (to, frame) => {
+      this.#answer(to, frame);
+      // An engine's answer, or one to somebody's end.
+      if (!this.#isReading) this.#flush();
+    },
+    forward: (to, buffer, start, end) => {
+      if (!to.outbox.touched) this.#touched.push(to);
+      to.outbox.message(buffer, start, end);
+    },
+  };
+
+  /** Sends what was added; who has sent it is held for those that are behind. */
+  #flush(sender?: Peer): void {
+    const touched = this.#touched;
+    if (touched.length === 0) return;
+    this.#touched = [];
+    for (const to of touched) {
+      to.outbox.flush();
+      if (sender !== undefined && to !== sender && to.outbox.holds) sender.holdFor(to);
+    }
+  }
 
   /** The hot path: one look-up, and a few fields for each receiver. */
   #message(from: Peer, frame: FrameReader): void {

@@ -3,11 +3,13 @@
  * other side is broker.ts.
  */
 import type { Duplex } from "node:stream";
-import { ChoirError, quote, type ErrorCode } from "../errors.ts";
-import { Batch } from "./batch.ts";
-import { FLAG, FRAME, FrameReader, MESSAGE_FIELD_BYTES, REFUSAL } from "./frames.ts";
-import { Gate } from "./gate.ts";
+import { ChoirError, quote } from "../errors.ts";
+import { FLAG, FRAME, MESSAGE_FIELD_BYTES, type FrameReader } from "./frames.ts";
+import { LockClient } from "./lock-client.ts";
+import { Pipe } from "./pipe.ts";
 import type { MessageHandler, MessageStream, PubSub, PublishOptions, Subscription } from "./pubsub.ts";
+import { RequestClient } from "./request-client.ts";
+import type { Answers, RequestHandler, RequestOptions } from "./requests.ts";
 import { HandlerSubscription, IteratorSubscription, type ActiveSubscription } from "./subscriptions.ts";
 import { TopicTable } from "./topic-table.ts";
 import { checkPattern, checkTopic } from "./topics.ts";
@@ -16,64 +18,47 @@ import { decodeValue } from "./value.ts";
 export interface PubSubClientOptions {
   /** Told what a handler threw, what could not be decoded, and what an unread async iterator lost. */
   readonly onHandlerError: (error: unknown, topic: string) => void;
+  /** Told what a leader's callback threw, with the leader's name. */
+  readonly onLeaderError: (error: unknown, leader: string) => void;
 }
-
-/** A request that the broker has not answered. */
-interface Pending {
-  resolve(): void;
-  reject(error: ChoirError): void;
-  /** The subscription that it is about, until it holds. */
-  readonly subscription: ActiveSubscription | undefined;
-}
-
-/** What a publisher that does not wait has encoded before it is made to. */
-const BATCH_BYTES = 64 * 1024;
-const ACCEPTED = Promise.resolve();
 
 export class PubSubClient implements PubSub {
-  readonly #stream: Duplex;
+  readonly #pipe: Pipe;
   readonly #options: PubSubClientOptions;
-  readonly #batch = new Batch();
-  readonly #gate: Gate;
-  readonly #reader = new FrameReader();
   readonly #topics = new TopicTable<ActiveSubscription>();
   /** All subscriptions by pattern, those that the broker does not have yet among them: the last one's end is told to it. */
   readonly #patterns = new Map<string, Set<ActiveSubscription>>();
-  readonly #pending = new Map<number, Pending>();
-  #lastId = 0;
+  /** Subscriptions on their way to the broker, by the id of the frame. */
+  readonly #starting = new Map<number, ActiveSubscription>();
   /** Gets the retained values that come now. */
   #beginning: ActiveSubscription | undefined;
-  #scheduled = false;
-  #reading = false;
-  #closed: ChoirError | undefined;
+  #requests: RequestClient | undefined;
+  #locks: LockClient | undefined;
 
   /** Takes the stream over; whether it keeps the process alive is the caller's to say. */
   constructor(stream: Duplex, options: PubSubClientOptions) {
-    this.#stream = stream;
+    this.#pipe = new Pipe(stream);
     this.#options = options;
-    this.#gate = new Gate(stream);
-    const end = () => this.#end();
-    stream.on("error", (error) => this.#end(error));
-    stream.on("close", end);
-    stream.on("end", end);
-    stream.on("data", (chunk: Buffer) => this.#read(chunk));
+    this.#pipe.use(FRAME.message, {
+      onFrame: (frame) => this.#onFrame(frame),
+      onClosed: () => {
+        for (const subscriptions of this.#patterns.values()) for (const each of subscriptions) each.end();
+        this.#patterns.clear();
+        this.#starting.clear();
+      },
+    });
   }
 
   publish(topic: string, value: unknown, options?: PublishOptions): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const { closed } = this.#pipe;
+    if (closed !== undefined) return Promise.reject(closed);
     try {
       if (options?.retain === true) return this.#publishRetained(topic, value);
-      this.#batch.message(topic, value);
+      this.#pipe.batch.message(topic, value);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#batch.length >= BATCH_BYTES) {
-      this.#send();
-      // Also when the pipe took it all: else a loop of awaited publishes would starve timers and sockets.
-      return this.#gate.close();
-    }
-    if (!this.#scheduled) this.#schedule();
-    return this.#gate.closed ?? ACCEPTED;
+    return this.#pipe.accept();
   }
 
   subscribe<T = unknown>(topic: string, handler: MessageHandler<T>): Promise<Subscription>;
@@ -86,23 +71,54 @@ export class PubSubClient implements PubSub {
 
   async clear(topic: string): Promise<void> {
     checkTopic(topic);
-    await this.#request({ type: FRAME.clear, topic });
+    await this.#pipe.request(FRAME.clear, topic);
+  }
+
+  request<T = unknown>(topic: string, value?: unknown, options?: RequestOptions): Promise<T> {
+    return this.#requester.one(topic, value, options) as Promise<T>;
+  }
+
+  requestAll<T = unknown>(topic: string, value?: unknown, options?: RequestOptions): Promise<Answers<T>> {
+    return this.#requester.all(topic, value, options) as Promise<Answers<T>>;
+  }
+
+  respond<T = unknown>(topic: string, handler: RequestHandler<T>): Promise<Subscription> {
+    // T is the app's word for what is asked, as with `subscribe`.
+    return this.#requester.respond(topic, handler as RequestHandler);
   }
 
   flush(): Promise<void> {
-    return this.#request({ type: FRAME.flush });
+    return this.#pipe.request(FRAME.flush);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed === undefined) {
-      this.#send();
-      this.#fail();
-      this.#stream.end(() => this.#stream.destroy());
-    }
-    if (this.#stream.closed) return;
-    await new Promise<void>((resolve) => {
-      this.#stream.once("close", resolve);
-    });
+  close(): Promise<void> {
+    return this.#pipe.close();
+  }
+
+  /** Locks over the same pipe, which end with it. */
+  get locks(): LockClient {
+    this.#locks ??= new LockClient(this.#pipe, { report: this.#options.onLeaderError });
+    return this.#locks;
+  }
+
+  /**
+   * The instance is going to end: requests go to others from now on, and what it leads is for others to lead. Messages, locks and
+   * requests under way go on. Resolves when the broker knows.
+   */
+  async retire(): Promise<void> {
+    if (this.#pipe.closed !== undefined) return;
+    this.#locks?.resign();
+    await this.#requests?.retire();
+  }
+
+  /** The instance has answered its last request: aborts the signals of locks that are still held. */
+  abandonLocks(): void {
+    this.#locks?.abandon();
+  }
+
+  get #requester(): RequestClient {
+    this.#requests ??= new RequestClient(this.#pipe);
+    return this.#requests;
   }
 
   readonly #host = {
@@ -111,10 +127,10 @@ export class PubSubClient implements PubSub {
   };
 
   #publishRetained(topic: string, value: unknown): Promise<void> {
-    const id = this.#nextId();
-    this.#batch.message(topic, value, id);
-    this.#schedule();
-    return this.#answerOf(id);
+    const id = this.#pipe.nextId();
+    this.#pipe.batch.message(topic, value, id);
+    this.#pipe.schedule();
+    return new Promise((resolve, reject) => this.#pipe.expect(id, { resolve, reject }));
   }
 
   async #subscribe<T>(topic: string, handler: MessageHandler<T>): Promise<Subscription> {
@@ -129,13 +145,13 @@ export class PubSubClient implements PubSub {
 
   async #begin(subscription: ActiveSubscription): Promise<void> {
     const { topic } = subscription;
-    if (this.#closed === undefined) {
+    if (this.#pipe.closed === undefined) {
       const others = this.#patterns.get(topic);
       if (others === undefined) this.#patterns.set(topic, new Set([subscription]));
       else others.add(subscription);
     }
     try {
-      await this.#request({ type: FRAME.subscribe, topic, subscription });
+      await this.#requestSubscription(subscription);
     } catch (error) {
       this.#forget(subscription);
       subscription.end(error instanceof ChoirError ? error : undefined);
@@ -143,11 +159,36 @@ export class PubSubClient implements PubSub {
     }
   }
 
+  #requestSubscription(subscription: ActiveSubscription): Promise<void> {
+    const pipe = this.#pipe;
+    if (pipe.closed !== undefined) return Promise.reject(pipe.closed);
+    const id = pipe.nextId();
+    pipe.batch.control({ type: FRAME.subscribe, id, topic: subscription.topic });
+    pipe.schedule();
+    this.#starting.set(id, subscription);
+    const settled = (): void => {
+      this.#starting.delete(id);
+      this.#beginning = undefined;
+    };
+    return new Promise((resolve, reject) => {
+      pipe.expect(id, {
+        resolve() {
+          settled();
+          resolve();
+        },
+        reject(error) {
+          settled();
+          reject(error);
+        },
+      });
+    });
+  }
+
   async #drop(subscription: ActiveSubscription): Promise<void> {
     subscription.end();
-    if (!this.#forget(subscription) || this.#closed !== undefined) return;
+    if (!this.#forget(subscription) || this.#pipe.closed !== undefined) return;
     // When the pipe closes meanwhile, the subscription is gone too.
-    await this.#request({ type: FRAME.unsubscribe, topic: subscription.topic }).catch(() => {});
+    await this.#pipe.request(FRAME.unsubscribe, subscription.topic).catch(() => {});
   }
 
   /** Whether it was the last one of its pattern. */
@@ -160,80 +201,15 @@ export class PubSubClient implements PubSub {
     return true;
   }
 
-  #request(request: { type: number; topic?: string; subscription?: ActiveSubscription }): Promise<void> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    const { type, topic = "", subscription } = request;
-    const id = this.#nextId();
-    this.#batch.control({ type, id, topic });
-    this.#schedule();
-    return this.#answerOf(id, subscription);
-  }
-
-  #nextId(): number {
-    this.#lastId = (this.#lastId + 1) >>> 0;
-    return this.#lastId;
-  }
-
-  #answerOf(id: number, subscription?: ActiveSubscription): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, subscription });
-    });
-  }
-
-  /** All that is sent during one turn of the event loop goes in one write. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#onTurn);
-  }
-
-  readonly #onTurn = (): void => {
-    this.#scheduled = false;
-    if (this.#closed !== undefined) return;
-    this.#send();
-    this.#gate.closeIfFull();
-  };
-
-  #send(): void {
-    const parts = this.#batch.take();
-    if (parts.length > 1) this.#stream.cork();
-    for (const part of parts) this.#stream.write(part, this.#gate.onWritten);
-    if (parts.length > 1) this.#stream.uncork();
-  }
-
-  #read(chunk: Buffer): void {
-    this.#reader.push(chunk);
-    // A stream within the process delivers during our own writes.
-    if (this.#reading) return;
-    this.#reading = true;
-    try {
-      while (this.#closed === undefined && this.#reader.next()) this.#onFrame(this.#reader);
-    } catch (error) {
-      this.#end(error);
-    } finally {
-      this.#reading = false;
-    }
-  }
-
   #onFrame(frame: FrameReader): void {
-    if (frame.type === FRAME.message) {
-      this.#deliver(frame);
-      return;
-    }
-    const id = frame.id();
-    const pending = this.#pending.get(id);
-    if (frame.type === FRAME.begin) {
-      const subscription = pending?.subscription;
+    if (frame.type === FRAME.message) this.#deliver(frame);
+    else if (frame.type === FRAME.begin) {
+      const subscription = this.#starting.get(frame.id());
       this.#beginning = subscription;
       // It may have been unsubscribed since.
       if (subscription === undefined || this.#patterns.get(subscription.topic)?.has(subscription) !== true) return;
       this.#topics.add(subscription.topic, subscription);
-      return;
     }
-    this.#pending.delete(id);
-    if (pending?.subscription !== undefined) this.#beginning = undefined;
-    if (frame.type === FRAME.refused) pending?.reject(refusal(frame));
-    else pending?.resolve();
   }
 
   #deliver(frame: FrameReader): void {
@@ -255,30 +231,4 @@ export class PubSubClient implements PubSub {
     if (only !== undefined) only.deliver(value, info, end - topicEnd);
     else for (const target of targets) target.deliver(value, info, end - topicEnd);
   }
-
-  /** The pipe has ended, or cannot be used. */
-  #end(cause?: unknown): void {
-    if (this.#closed !== undefined) return;
-    this.#fail(cause);
-    this.#stream.destroy();
-  }
-
-  /** Everything that waits for the broker ends here. */
-  #fail(cause?: unknown): void {
-    const message = "Connection to the broker is closed: the instance or its supervisor is ending";
-    const closed = new ChoirError("ERR_CHOIR_PUBSUB_CLOSED", message, cause === undefined ? {} : { cause });
-    this.#closed = closed;
-    for (const pending of this.#pending.values()) pending.reject(closed);
-    this.#pending.clear();
-    for (const subscriptions of this.#patterns.values()) for (const each of subscriptions) each.end();
-    this.#patterns.clear();
-    this.#gate.fail(closed);
-  }
-}
-
-function refusal(frame: FrameReader): ChoirError {
-  const at = frame.body + 4;
-  const code: ErrorCode =
-    frame.buffer[at] === REFUSAL.retainedLimit ? "ERR_CHOIR_RETAINED_LIMIT" : "ERR_CHOIR_SUBSCRIPTION_LIMIT";
-  return new ChoirError(code, frame.buffer.toString("utf8", at + 1, frame.end));
 }

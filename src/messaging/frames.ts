@@ -1,70 +1,17 @@
 /**
  * The wire format of the pub/sub pipe, used in both processes: the broker (supervisor) and the client (instance) read frames
  * with `FrameReader`. Both are of one version, so the format has no version number.
- *
- * A frame is a u32 (big-endian) length of what follows, a type byte, then its fields:
- *
- *     message                      flags u8, topic length u8, topic, payload
- *     retain                       id u32; the next frame is the message to retain
- *     subscribe unsubscribe clear  id u32, topic
- *     flush ack begin              id u32
- *     refused                      id u32, code u8, text
- *
- * A message travels to its subscribers as the very same bytes. Types from 0x10 are kept for request/reply, from 0x20 for locks.
  */
 import { ChoirError } from "../errors.ts";
+import { FRAME, HEAD_BYTES, KNOWN_TYPES, MAX_TOPIC_LENGTH, MAX_VALUE_BYTES } from "./frame-types.ts";
 
-/** The most bytes that a value may have once it is encoded. */
-export const MAX_VALUE_BYTES = 1024 * 1024;
-
-/** The most characters of a topic or pattern: its length travels in one byte. */
-export const MAX_TOPIC_LENGTH = 255;
-
-/** Bytes of a frame before its fields: the length and the type. */
-export const HEAD_BYTES = 5;
-
-/** Bytes of a message between its head and its topic: the flags and the topic's length. */
-export const MESSAGE_FIELD_BYTES = 2;
+export * from "./frame-types.ts";
 
 const LENGTH_BYTES = 4;
-const MAX_LENGTH = 1 + MESSAGE_FIELD_BYTES + MAX_TOPIC_LENGTH + MAX_VALUE_BYTES;
+/** The fields before topic and value are 7 bytes at most. */
+const MAX_LENGTH = 1 + 7 + MAX_TOPIC_LENGTH + MAX_VALUE_BYTES;
 const FIRST_ALLOCATION = 4096;
 const EMPTY = Buffer.alloc(0);
-
-/** What a frame is, in its type byte. */
-export const FRAME = {
-  /** Both ways: a published value. */
-  message: 1,
-  /** To the broker: retain the message that follows, and acknowledge it. */
-  retain: 2,
-  /** To the broker. */
-  subscribe: 3,
-  /** To the broker. */
-  unsubscribe: 4,
-  /** To the broker: acknowledge when all before it has been handled. */
-  flush: 5,
-  /** To the broker: forget the retained value. */
-  clear: 6,
-  /** To the client: the request with this id is done. */
-  ack: 7,
-  /** To the client: the subscription holds from here; its retained values follow, then the ack. */
-  begin: 8,
-  /** To the client: the request with this id was not done, and why. */
-  refused: 9,
-} as const;
-
-const LAST_TYPE = FRAME.refused;
-
-/** The bits of a message's flags. */
-export const FLAG = {
-  /** The payload is raw bytes; otherwise it is JSON text. */
-  bytes: 1,
-  /** It is a retained value, sent because of a new subscription. */
-  retained: 2,
-} as const;
-
-/** Why the broker refused a request, in the code byte of `refused`. */
-export const REFUSAL = { retainedLimit: 1, subscriptionLimit: 2 } as const;
 
 /** Makes the error of a frame that cannot be Choir's. */
 export function frameError(what: string): ChoirError {
@@ -119,15 +66,19 @@ export function encodeAnswer(type: number, id: number): Buffer {
   return buffer;
 }
 
+/** Encodes a frame of an id and a text. */
+export function encodeText(type: number, id: number, text: string): Buffer {
+  const bytes = Buffer.byteLength(text);
+  const buffer = Buffer.allocUnsafe(controlBytes() + bytes);
+  const at = writeControl(buffer, 0, { type, id });
+  writeUint32(buffer, buffer.length - LENGTH_BYTES, 0);
+  buffer.write(text, at);
+  return buffer;
+}
+
 /** Encodes the broker's refusal of a request. */
 export function encodeRefusal(id: number, code: number, text: string): Buffer {
-  const bytes = Buffer.from(text);
-  const buffer = Buffer.allocUnsafe(controlBytes() + 1 + bytes.length);
-  const at = writeControl(buffer, 0, { type: FRAME.refused, id });
-  writeUint32(buffer, buffer.length - LENGTH_BYTES, 0);
-  buffer[at] = code;
-  bytes.copy(buffer, at + 1);
-  return buffer;
+  return encodeText(FRAME.refused, id, String.fromCharCode(code) + text);
 }
 
 /**
@@ -258,6 +209,6 @@ function checkHead(buffer: Buffer, at: number): number {
   const length = readUint32(buffer, at);
   checkLength(length);
   const type = buffer[at + LENGTH_BYTES] ?? 0;
-  if (type === 0 || type > LAST_TYPE) throw frameError(`unknown type ${type}`);
+  if (KNOWN_TYPES[type] !== 1) throw frameError(`unknown type ${type}`);
   return LENGTH_BYTES + length;
 }

@@ -90,6 +90,11 @@ export class Outbox {
     return this.#touched;
   }
 
+  /** Whether more waits for it than may. */
+  get behind(): boolean {
+    return this.#state !== "flowing";
+  }
+
   /** Whether those who publish to it are to be held. */
   get holds(): boolean {
     return this.#state === "waiting";

@@ -5,12 +5,15 @@
 import type { Duplex } from "node:stream";
 import { ChoirError, describeThrown } from "../errors.ts";
 import { FrameReader, frameError } from "./frames.ts";
+import type { Member } from "./lock-authority.ts";
 import { Outbox, type Loss, type OutboxOptions } from "./outbox.ts";
 
 /** An instance's end of the pipe, and what its owner wants to hear. */
 export interface BrokerConnection {
-  /** Names the instance in what the owner logs; the broker does not look at it. */
+  /** Unique among those connected: names the instance in what the owner logs, and is the uid of its locks and answers. */
   readonly id: number | string;
+  /** The slot's number. Default -1: no instance. */
+  readonly slot?: number;
   /** The supervisor's end of the socketpair; the broker destroys it in the end. */
   readonly stream: Duplex;
   /** The pipe carried something that is no frame and has been closed. Called once at most. */
@@ -32,6 +35,14 @@ export interface BrokerPeer {
   close(): void;
 }
 
+/** What the broker does for its desks (request-desk.ts, lock-desk.ts). */
+export interface DeskHost {
+  /** Sends a frame that is never dropped; the buffer is not copied. */
+  answer(to: Peer, frame: Buffer): void;
+  /** Sends bytes of a frame just read as a message: they wait, and may be dropped, as those do. */
+  forward(to: Peer, buffer: Buffer, start: number, end: number): void;
+}
+
 /** What the broker does for a peer. */
 export interface PeerHost {
   /** Handles the frame that the peer's reader stands on. */
@@ -46,6 +57,10 @@ export type PeerOptions = Pick<OutboxOptions, "clock" | "limit" | "waitMs">;
 
 export class Peer implements BrokerPeer {
   readonly id: number | string;
+  /** How others know it. */
+  readonly member: Member;
+  /** The same as JSON. */
+  readonly memberText: string;
   readonly outbox: Outbox;
   readonly patterns = new Set<string>();
   /** The id of the request whose message is to be retained, between the two frames of it. */
@@ -63,6 +78,8 @@ export class Peer implements BrokerPeer {
 
   constructor(connection: BrokerConnection, host: PeerHost, options: PeerOptions) {
     this.id = connection.id;
+    this.member = { id: connection.slot ?? -1, uid: String(connection.id) };
+    this.memberText = JSON.stringify(this.member);
     this.#connection = connection;
     this.#host = host;
     this.outbox = new Outbox(connection.stream, {

@@ -1,5 +1,7 @@
 /** The pub/sub API as apps see it; types only. It is used in instances; client.ts implements it. */
 
+import type { Answers, RequestHandler, RequestOptions } from "./requests.ts";
+
 /** What comes with a value. */
 export interface MessageInfo {
   /** The topic it was published to, also where the subscription is a pattern. */
@@ -82,6 +84,29 @@ export interface PubSub {
 
   /** Forgets the topic's retained value; resolves when the broker has. A topic without one is fine, a wildcard is not. */
   clear(topic: string): Promise<void>;
+
+  /**
+   * Asks one of the instances that respond to the topic, in turn, and resolves with its answer; this one is asked when no other
+   * responds. `value` is as in `publish`; left out it is null.
+   * @throws RemoteError with what the responder's handler threw; ChoirError ERR_CHOIR_TIMEOUT (names who was silent),
+   * ERR_CHOIR_NO_RESPONDER, ERR_CHOIR_RESPONDER_GONE, ERR_CHOIR_REQUEST_LIMIT, ERR_CHOIR_TOPIC, ERR_CHOIR_VALUE,
+   * ERR_CHOIR_PUBSUB_CLOSED; the signal's reason; all as a rejection.
+   */
+  request<T = unknown>(topic: string, value?: unknown, options?: RequestOptions): Promise<T>;
+
+  /**
+   * Asks every other instance that responds to the topic, and resolves when all have answered or at the deadline: with what came,
+   * and with who did not answer. Nobody responding is no error.
+   * @throws as `request`, but for what concerns a single responder.
+   */
+  requestAll<T = unknown>(topic: string, value?: unknown, options?: RequestOptions): Promise<Answers<T>>;
+
+  /**
+   * Answers requests of a topic or pattern, one handler for each in an instance. Resolves when the broker knows. An instance that
+   * drains gets no more of them. `T` is not checked.
+   * @throws ChoirError ERR_CHOIR_TOPIC, ERR_CHOIR_SUBSCRIPTION_LIMIT, ERR_CHOIR_PUBSUB_CLOSED; all as a rejection.
+   */
+  respond<T = unknown>(topic: string, handler: RequestHandler<T>): Promise<Subscription>;
 
   /** Resolves when the broker has handled all that this client sent before. */
   flush(): Promise<void>;

@@ -44,7 +44,19 @@ export function encodeValue(value: unknown): Encoded {
  */
 export function decodeValue({ buffer, body, end }: FrameReader): unknown {
   const start = body + MESSAGE_FIELD_BYTES + (buffer[body + 1] ?? 0);
-  if (((buffer[body] ?? 0) & FLAG.bytes) !== 0) return new Uint8Array(buffer.subarray(start, end));
+  return decodePayload(buffer, { flags: buffer[body] ?? 0, start, end });
+}
+
+/**
+ * Decodes what lies from `start` to `end` as its flags say.
+ * @throws ChoirError ERR_CHOIR_VALUE as `decodeValue`.
+ */
+export function decodePayload(
+  buffer: Buffer,
+  { flags, start, end }: { flags: number; start: number; end: number },
+): unknown {
+  if ((flags & FLAG.none) !== 0) return undefined;
+  if ((flags & FLAG.bytes) !== 0) return new Uint8Array(buffer.subarray(start, end));
   try {
     return JSON.parse(buffer.toString("utf8", start, end));
   } catch (error) {

@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { LOG_ROWS } from "./log-rows.ts";
 import { METRICS_OPTIONS } from "./metrics-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 
@@ -270,14 +271,7 @@ export const OPTIONS = {
   }),
   ...HEALTH_OPTIONS,
   ...METRICS_OPTIONS,
-  logFormat: option({
-    kind: "string",
-    choices: ["auto", "pretty", "json"],
-    group: "logs",
-    placeholder: "auto|pretty|json",
-    default: "auto",
-    help: "Form of the console's lines; auto is pretty on a terminal and json elsewhere",
-  }),
+  ...LOG_ROWS,
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;

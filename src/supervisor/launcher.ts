@@ -148,6 +148,7 @@ function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, ch
   const of = instance.place;
   broker.connect({
     id: instance.uid,
+    slot: instance.slot,
     stream: child.pubSub,
     onOverload: ({ dropped, droppedBytes }) => emit({ event: "pubsub-overload", ...of, dropped, droppedBytes }),
     onBroken(error) {

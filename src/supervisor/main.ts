@@ -112,8 +112,11 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const controls = controlsOf({ supervisor, events: control.events, broker, sockets, options });
-  const socket = await control.open(controls);
   const metrics = await openMetrics(options, (accept) => controls.metrics(accept));
+  const socket = await control.open(controls).catch((error: unknown) => {
+    metrics?.close();
+    throw error;
+  });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -123,7 +126,8 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
       supervisor.stop("an error of Choir's own");
     },
   });
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal });
+  const reopenLogs = (): void => setup.logs.reopen();
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
   if (metrics !== undefined) emit({ event: "metrics-listening", url: metrics.url });

@@ -14,13 +14,15 @@ export interface SignalSetup {
   readonly clock: Clock;
   /** With a terminal, SIGHUP says that it was closed. */
   readonly hasTerminal: boolean;
+  /** Has log files opened anew, for SIGUSR2. */
+  readonly reopenLogs: () => void;
 }
 
 /** A terminal's Ctrl-C reaches the whole process group, and `npm` passes it on again: within this time it is still the first one. */
 const SAME_SIGNAL_MS = 1000;
 
 /** Listens for signals until the process ends. */
-export function handleSignals(supervisor: SignalTargets, { clock, hasTerminal }: SignalSetup): void {
+export function handleSignals(supervisor: SignalTargets, { clock, hasTerminal, reopenLogs }: SignalSetup): void {
   let firstAt: number | undefined;
   const asked = (signal: string): void => {
     const now = clock.now();
@@ -38,8 +40,7 @@ export function handleSignals(supervisor: SignalTargets, { clock, hasTerminal }:
     // The terminal's SIGHUP may come with a SIGTERM, milliseconds apart: it never counts as the second signal.
     else if (firstAt === undefined) asked("SIGHUP");
   });
-  // Without a handler Node ends at SIGUSR2; log files are reopened by it once there are any.
-  process.on("SIGUSR2", () => {});
+  process.on("SIGUSR2", reopenLogs);
   // With a terminal the kernel sends these two to a program in the background that reads or writes.
   if (hasTerminal) return;
   process.on("SIGTTIN", () => void supervisor.scale(supervisor.snapshot().instances + 1, "SIGTTIN"));

@@ -23,6 +23,7 @@ export function fakeServices(): { services: Services; lines: Record<string, unkn
     logger,
     onShutdown: () => {},
     pubSub,
+    locks: pubSub.locks,
   };
   return { services, lines };
 }

@@ -48,7 +48,7 @@ void new Runner("example", configureServer, { hooks: { stop: () => {} } });
 
 expectTypeOf<TableOptions["port"]>().toEqualTypeOf<number | undefined>();
 expectTypeOf<TableOptions["concurrency"]>().toEqualTypeOf<number | "auto" | undefined>();
-expectTypeOf<TableOptions["logFormat"]>().toEqualTypeOf<"auto" | "pretty" | "json" | undefined>();
+expectTypeOf<TableOptions["logFormat"]>().toEqualTypeOf<"auto" | "pretty" | "json" | "journal" | "raw" | undefined>();
 expectTypeOf<RunnerOptions>().toExtend<TableOptions>();
 expectTypeOf<"ERR_CHOIR_OPTION">().toExtend<ErrorCode>();
 expectTypeOf(new Runner("example", configureServer).run()).resolves.toEqualTypeOf<void>();

@@ -228,7 +228,32 @@ const SENTENCES: [ChoirEvent, string, string][] = [
   [
     { event: "log-lines-lost", sink: "console", lines: 1234 },
     "warn",
-    "1,234 log records not written to the console: its reader was too slow or its disk full",
+    "1,234 log lines not written to the console: its reader was too slow or its disk full",
+  ],
+  [
+    { event: "log-lines-lost", sink: "/var/log/a.log", lines: 1 },
+    "warn",
+    "1 log line not written to /var/log/a.log: its reader was too slow or its disk full",
+  ],
+  [
+    { event: "log-file-failed", file: "/a.log", trouble: "write", error: "ENOSPC: no space", code: "ENOSPC" },
+    "error",
+    "Log file /a.log cannot be written, and is tried again; lines are kept as far as there is room: ENOSPC: no space",
+  ],
+  [
+    { event: "log-file-failed", file: "/a.log", trouble: "rotate", error: "EACCES: denied", code: "EACCES" },
+    "error",
+    "Log file /a.log cannot be renamed, and grows until it can: EACCES: denied",
+  ],
+  [
+    { event: "log-file-recovered", file: "/a.log", trouble: "write", lostLines: 2, failedMs: 3000 },
+    "error",
+    "Log file /a.log: written again after 3 s, 2 lines lost",
+  ],
+  [
+    { event: "log-file-recovered", file: "/a.log", trouble: "clean-up", lostLines: 0, failedMs: 3000 },
+    "info",
+    "Log file /a.log: rotated files compressed and deleted again after 3 s",
   ],
   [{ event: "all-crashed" }, "fatal", "Every instance has ended and --no-respawn forbids to start new ones: stopping"],
   [{ event: "stopping", by: "SIGTERM" }, "info", "Stopping on SIGTERM: instances finish their open requests"],

@@ -6,6 +6,8 @@ export interface Sample {
   readonly supervisorRss: number;
   readonly supervisorFds: number;
   readonly supervisorThreads: number;
+  /** Processes that it started and has not taken leave of, zombies too. */
+  readonly supervisorChildren: number;
   /** Means of the instances; an instance's descriptors are its connections, for the most part. */
   readonly instanceRss: number;
   readonly instanceFds: number;
@@ -19,6 +21,7 @@ export function sampleOf(supervisor: number, instances: readonly number[]): Samp
     supervisorRss: rss(supervisor),
     supervisorFds: descriptors(supervisor),
     supervisorThreads: readdirSync(`/proc/${supervisor}/task`).length,
+    supervisorChildren: children(supervisor),
     instanceRss: mean(rss),
     instanceFds: mean(descriptors),
   };
@@ -27,6 +30,10 @@ export function sampleOf(supervisor: number, instances: readonly number[]): Samp
 /** How many descriptors a process has open. */
 export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+function children(pid: number): number {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).length;
 }
 
 function rss(pid: number): number {

@@ -1,5 +1,5 @@
 /** One JSON object for each record, as pino writes them. Runs in the supervisor; pure. */
-import type { EventRecord, JsonRecord, LogRecord, TextRecord } from "../record.ts";
+import type { EventRecord, JsonRecord, LogRecord, Origin, TextRecord } from "../record.ts";
 import { escapeInJson } from "./escape.ts";
 
 /** Renders a record as one line of JSON, with its line break. */
@@ -14,7 +14,7 @@ function render(record: LogRecord): string {
 
 function renderText(record: TextRecord): string {
   const head = `{"level":${record.level},"time":${record.time},"pid":${record.pid},"stream":"${record.stream}"`;
-  return `${head},"msg":${JSON.stringify(record.text)}${tail(record)}`;
+  return `${head},"msg":${JSON.stringify(record.text)}${marks(record)}${nameFields(record)}}`;
 }
 
 /**
@@ -24,7 +24,7 @@ function renderText(record: TextRecord): string {
  */
 function renderJson(record: JsonRecord): string {
   const open = record.json.slice(0, record.json.lastIndexOf("}"));
-  let ours = `,"stream":"${record.stream}"${tail(record)}`;
+  let ours = `,"stream":"${record.stream}"${marks(record)}${nameFields(record)}}`;
   if (!Object.hasOwn(record.fields, "time")) ours = `,"time":${record.time}${ours}`;
   if (!Object.hasOwn(record.fields, "level")) ours = `,"level":${record.level}${ours}`;
   return isEmpty(record.fields) ? open + ours.slice(1) : open + ours;
@@ -34,10 +34,18 @@ function renderEvent({ level, time, name, event, description }: EventRecord): st
   return JSON.stringify({ level, time, ...event, msg: description.message, name });
 }
 
-function tail(record: TextRecord | JsonRecord): string {
+/** What stands between a JSON line of an app's and its last brace; encode/json.ts puts it behind lines that nobody parses. */
+export function originFields(origin: Origin): string {
+  return `,"stream":"${origin.stream}"${nameFields(origin)}`;
+}
+
+function nameFields({ name, instance, generation }: Origin): string {
+  return `,"name":${JSON.stringify(name)},"instance":${instance},"generation":${generation}`;
+}
+
+function marks(record: TextRecord | JsonRecord): string {
   const cut = record.cutBytes > 0 ? `,"cutBytes":${record.cutBytes}` : "";
-  const partial = record.partial ? `,"partial":true` : "";
-  return `${cut}${partial},"name":${JSON.stringify(record.name)},"instance":${record.instance},"generation":${record.generation}}`;
+  return record.partial ? `${cut},"partial":true` : cut;
 }
 
 function isEmpty(fields: object): boolean {

@@ -1,7 +1,7 @@
 /** Lines for a person at a terminal. Runs in the supervisor; pure but for the time zone of the process. */
 import type { LevelName } from "../../events.ts";
 import { levelName } from "../levels.ts";
-import type { Formatter, JsonRecord, LogRecord, TextRecord } from "../record.ts";
+import { type Formatter, type JsonRecord, type LogRecord, oddMark } from "../record.ts";
 import { escapeForTerminal } from "./escape.ts";
 import { showFields } from "./fields.ts";
 
@@ -22,8 +22,13 @@ export function createPretty({ colors }: PrettyOptions): Formatter {
   return (record) => {
     const level = levelName(record.level);
     const label = paint(COLORS[level], level.toUpperCase().padEnd(5));
-    return `${paint(DIM, timestamp(record.time))} ${label} [${source(record)}] ${body(record)}\n`;
+    return `${paint(DIM, timestamp(record.time))} ${label} ${renderBody(record)}\n`;
   };
+}
+
+/** Renders what is behind time and level: `[example#0] message key=value`, further lines indented. */
+export function renderBody(record: LogRecord): string {
+  return `[${source(record)}] ${body(record)}`;
 }
 
 function source(record: LogRecord): string {
@@ -32,7 +37,7 @@ function source(record: LogRecord): string {
 }
 
 function body(record: LogRecord): string {
-  if (record.kind === "text") return layOut([record.text + marks(record)]);
+  if (record.kind === "text") return layOut([record.text + oddMark(record)]);
   if (record.kind === "json") return jsonBody(record);
   const { message, detail = "" } = record.description;
   return layOut(detail === "" ? [message] : [message, detail]);
@@ -41,7 +46,7 @@ function body(record: LogRecord): string {
 function jsonBody(record: JsonRecord): string {
   const { message, pairs, blocks } = showFields(record);
   const first = [message, ...pairs].filter((part) => part !== "").join(" ");
-  return layOut([first + marks(record), ...blocks]);
+  return layOut([first + oddMark(record), ...blocks]);
 }
 
 /** Only a record begins at the left margin, so that nothing an app writes can pass for another record. */
@@ -49,11 +54,6 @@ function layOut(parts: readonly string[]): string {
   const text = parts.length === 1 ? (parts[0] ?? "") : parts.join("\n");
   if (!text.includes("\n")) return escapeForTerminal(text);
   return text.split("\n").map(escapeForTerminal).join("\n    ");
-}
-
-function marks(record: TextRecord | JsonRecord): string {
-  const cut = record.cutBytes > 0 ? ` [${record.cutBytes} bytes cut]` : "";
-  return record.partial ? `${cut} [line not finished]` : cut;
 }
 
 /** Renders local time; all but the milliseconds is kept for lines of the same second. */

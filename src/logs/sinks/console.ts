@@ -1,40 +1,44 @@
 /** The sink that prints on the supervisor's own stdout: all levels, since two streams would lose the order. Runs in the supervisor. */
 import type { Clock } from "../../clock.ts";
-import type { Formatter, LogRecord } from "../record.ts";
+import type { Encoding } from "../encode/encoder.ts";
+import { countLines, type Segment } from "../encode/segment.ts";
 import type { Sink } from "./sink.ts";
 
 /** What the sink needs of `process.stdout`. */
 export interface ConsoleStream {
   /** Bytes taken and not yet written. */
   readonly writableLength: number;
-  write(text: string, done: (error?: Error | null) => void): boolean;
+  write(bytes: Buffer, done: (error?: Error | null) => void): boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
 export interface ConsoleSinkOptions {
   /** `process.stdout`: terminals and files are written at once, a pipe as fast as its reader takes it. */
   readonly stream: ConsoleStream;
-  readonly format: Formatter;
+  readonly encoding: Encoding;
   readonly clock: Clock;
-  /** Bytes that may wait for a slow reader; default 64 MB. Beyond them records are left out and counted. */
+  /** Bytes that may wait for a slow reader; default 24 MB. Beyond them lines are left out and counted. */
   readonly limit?: number;
   /** How long `flush` waits for the reader, in milliseconds; default 2 s. */
   readonly flushTimeout?: number;
-  /** Told how many records were left out, once writing works again. */
-  readonly onLost?: (records: number) => void;
+  /** Told how many lines were left out, once writing works again. */
+  readonly onLost?: (lines: number) => void;
 }
 
-/** Failures that may pass: the next record is tried again. After any other one the reader is gone for good. */
+/** Failures that may pass: the next lines are tried again. After any other one the reader is gone for good. */
 const PASSING = new Set(["ENOSPC", "EDQUOT", "EAGAIN", "EFBIG"]);
 
-/** Prints records; a reader that stops reading or goes away costs lines, never the supervisor. */
+const LINE_BREAK = Buffer.from("\n");
+
+/** Prints lines; a reader that stops reading or goes away costs lines, never the supervisor. */
 export class ConsoleSink implements Sink {
+  readonly encoding: Encoding;
+  onProgress: (() => void) | undefined;
   readonly #stream: ConsoleStream;
-  readonly #format: Formatter;
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #flushTimeout: number;
-  readonly #onLost: (records: number) => void;
+  readonly #onLost: (lines: number) => void;
   #pending = 0;
   #lost = 0;
   #gone = false;
@@ -43,31 +47,37 @@ export class ConsoleSink implements Sink {
 
   constructor(options: ConsoleSinkOptions) {
     this.#stream = options.stream;
-    this.#format = options.format;
+    this.encoding = options.encoding;
     this.#clock = options.clock;
-    this.#limit = options.limit ?? 64 * 1024 * 1024;
+    this.#limit = options.limit ?? 24 * 1024 * 1024;
     this.#flushTimeout = options.flushTimeout ?? 2000;
     this.#onLost = options.onLost ?? (() => {});
     // Without a listener the EPIPE of a reader that left would end the supervisor.
     this.#stream.on("error", (error) => this.#fail(error));
   }
 
-  write(records: readonly LogRecord[]): void {
-    if (this.#gone || records.length === 0) return;
+  get backlog(): number {
+    return this.#gone ? 0 : this.#stream.writableLength;
+  }
+
+  write(segments: readonly Segment[]): void {
+    if (this.#gone) return;
     if (this.#stream.writableLength > this.#limit) {
-      this.#lost += records.length;
+      this.#lost += linesIn(segments);
       return;
     }
-    // A write that failed may have left half a line behind, which would swallow the next record.
-    let text = this.#torn ? "\n" : "";
+    const parts = segments.map(({ bytes }) => bytes);
+    // A write that failed may have left half a line behind, which would swallow the next one.
+    if (this.#torn) parts.unshift(LINE_BREAK);
     this.#torn = false;
-    for (const record of records) text += this.#format(record);
+    const [only] = parts;
+    const bytes = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
     this.#pending += 1;
     try {
-      this.#stream.write(text, (error) => this.#settle(records.length, error));
+      this.#stream.write(bytes, (error) => this.#settle(segments, error));
     } catch (error) {
       // A file's stream throws from write() on Node 20: a full disk.
-      this.#settle(records.length, error);
+      this.#settle(segments, error);
     }
   }
 
@@ -82,14 +92,15 @@ export class ConsoleSink implements Sink {
     });
   }
 
-  #settle(records: number, error: unknown): void {
+  #settle(segments: readonly Segment[], error: unknown): void {
     this.#pending -= 1;
     const failed = error !== undefined && error !== null;
     if (failed) {
-      this.#lost += records;
+      this.#lost += linesIn(segments);
       this.#torn = true;
       this.#fail(error);
     }
+    this.onProgress?.();
     if (this.#pending > 0) return;
     this.#release();
     if (failed || this.#gone || this.#lost === 0) return;
@@ -103,6 +114,7 @@ export class ConsoleSink implements Sink {
     if (PASSING.has(code)) return;
     this.#gone = true;
     this.#release();
+    this.onProgress?.();
   }
 
   #release(): void {
@@ -110,4 +122,10 @@ export class ConsoleSink implements Sink {
     this.#waiting = [];
     for (const done of waiting) done();
   }
+}
+
+function linesIn(segments: readonly Segment[]): number {
+  let count = 0;
+  for (const { bytes } of segments) count += countLines(bytes);
+  return count;
 }

@@ -1,9 +1,17 @@
-/** Where records go. One sink is one file in this folder and one line where the sinks are put together. Runs in the supervisor. */
-import type { LogRecord } from "../record.ts";
+/** Where logs go. One sink is one file in this folder and one line where the sinks are put together. Runs in the supervisor. */
+import type { Encoding } from "../encode/encoder.ts";
+import type { Segment } from "../encode/segment.ts";
 
 export interface Sink {
-  /** Takes records in their order; never throws and never waits. All that came in one chunk come in one call. */
-  write(records: readonly LogRecord[]): void;
+  readonly encoding: Encoding;
+  /** Bytes taken that are on their way: none when writing fails, since waiting would not help then. */
+  readonly backlog: number;
+  /** Called whenever there is less to write than before. */
+  onProgress: (() => void) | undefined;
+  /** Takes lines in their order; never throws and never waits. All that came in one chunk come in one call. */
+  write(segments: readonly Segment[]): void;
   /** Resolves when all that was taken is written, given up or past the sink's deadline; never rejects. */
   flush(): Promise<void>;
+  /** Opens its files anew, for who has renamed them. */
+  reopen?(): void;
 }

@@ -7,6 +7,7 @@ test("holds Choir's services as they are", () => {
   const { services } = fakeServices();
   const { cradle } = createAppContainer(services);
   expect(cradle.pubSub).toBe(services.pubSub);
+  expect(cradle.locks).toBe(services.locks);
   expect(cradle.instance).toBe(services.instance);
   expect(cradle.logger).toBe(services.logger);
   expect(cradle.onShutdown).toBe(services.onShutdown);

@@ -1,15 +1,22 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Line, LineCutter } from "../../../src/logs/lines.ts";
+import { eachLine, type Line, LineCutter } from "../../../src/logs/lines.ts";
 
 function cut(chunks: readonly Buffer[], limit?: number): Line[] {
   const lines: Line[] = [];
-  const cutter = new LineCutter({ onLine: (line) => lines.push(line), ...(limit !== undefined && { limit }) });
-  for (const chunk of chunks) {
-    const reused = Buffer.from(chunk);
-    cutter.push(reused);
-    reused.fill(0x21);
-  }
+  const cutter = new LineCutter(
+    {
+      lines(bytes, start, end) {
+        expect(bytes[end - 1]).toBe(0x0a);
+        eachLine(bytes, [start, end], (from, stop) =>
+          lines.push({ text: bytes.toString("utf8", from, stop), cutBytes: 0, partial: false }),
+        );
+      },
+      odd: ({ bytes, cutBytes, partial }) => lines.push({ text: bytes.toString("utf8"), cutBytes, partial }),
+    },
+    limit,
+  );
+  for (const chunk of chunks) cutter.push(chunk);
   cutter.end();
   return lines;
 }
@@ -19,6 +26,18 @@ function texts(...chunks: readonly string[]): string[] {
 }
 
 describe("LineCutter", () => {
+  it("hands on all whole lines of a chunk at once, without a copy", () => {
+    const seen: [Buffer, number, number][] = [];
+    const cutter = new LineCutter({
+      lines: (...line) => seen.push(line),
+      odd: () => expect.fail("none is odd"),
+    });
+    const chunk = Buffer.from("a\nbc\nd");
+    cutter.push(chunk);
+    expect(seen).toEqual([[chunk, 0, 5]]);
+    expect(seen[0]?.[0]).toBe(chunk);
+  });
+
   it("cuts at LF and at CRLF, keeps empty lines and a CR inside", () => {
     expect(texts("a\nb\r\n\n\r\nc\rd\n")).toEqual(["a", "b", "", "", "c\rd"]);
   });

@@ -1,16 +1,29 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import type { Segment } from "../../../src/logs/encode/segment.ts";
 import type { LogRecord } from "../../../src/logs/record.ts";
-import { type InstanceLog, LogRouter } from "../../../src/logs/router.ts";
+import { type InstanceLog, LogRouter, type LogRouterOptions } from "../../../src/logs/router.ts";
 import type { Sink } from "../../../src/logs/sinks/sink.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
 class Memory implements Sink {
-  readonly writes: (readonly LogRecord[])[] = [];
+  readonly writes: LogRecord[][] = [];
   flushes = 0;
+  backlog = 0;
+  onProgress: (() => void) | undefined;
+  #records: LogRecord[] = [];
+  /** Of its own for each: what it was called with is what was written. */
+  readonly encoding = (record: LogRecord): string => {
+    this.#records.push(record);
+    return `${record.time}\n`;
+  };
 
-  write(records: readonly LogRecord[]): void {
-    this.writes.push(records);
+  write(segments: readonly Segment[]): void {
+    expect(segments.map(({ bytes }) => bytes.toString()).join("")).toBe(
+      this.#records.map(({ time }) => `${time}\n`).join(""),
+    );
+    this.writes.push(this.#records);
+    this.#records = [];
   }
 
   flush(): Promise<void> {
@@ -26,11 +39,11 @@ class Memory implements Sink {
   }
 }
 
-function setUp() {
+function setUp(options: Partial<LogRouterOptions> = {}) {
   const clock = new FakeClock();
   const sink = new Memory();
   const second = new Memory();
-  const router = new LogRouter({ name: "example", sinks: [sink, second], clock });
+  const router = new LogRouter({ name: "example", sinks: [sink, second], clock, ...options });
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const log = router.attach({ instance: 0, generation: 2, pid: 7, stdout, stderr });
@@ -184,5 +197,47 @@ describe("LogRouter", () => {
     expect(words).toHaveLength(20);
     expect(words[0]).toBe("line 6");
     expect(words.at(-1)).toBe("x".repeat(1000));
+  });
+
+  it("does not read on while the sinks have 4 MB to write, and does at 1 MB", async () => {
+    const { sink, router, stdout, stderr } = setUp();
+    sink.backlog = 4 * 1024 * 1024 - 1;
+    await say(stdout, "a\n");
+    expect(router.isBlocked).toBe(false);
+    sink.backlog += 1;
+    await say(stdout, "b\n");
+    expect(router.isBlocked).toBe(true);
+    await say(stdout, "c\n");
+    await say(stderr, "d\n");
+    expect(sink.texts).toEqual(["a", "b"]);
+    const newcomer = new PassThrough();
+    router.attach({ instance: 1, generation: 0, pid: 8, stdout: newcomer, stderr: new PassThrough() });
+    await say(newcomer, "e\n");
+    expect(sink.texts).toEqual(["a", "b"]);
+    sink.backlog = 1024 * 1024 + 1;
+    sink.onProgress?.();
+    expect(router.isBlocked).toBe(true);
+    sink.backlog -= 1;
+    sink.onProgress?.();
+    await delivered();
+    expect(router.isBlocked).toBe(false);
+    expect(sink.texts.toSorted()).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("reads on whatever the sinks have to write, when lines may be dropped", async () => {
+    const { sink, router, stdout } = setUp({ overflow: "drop" });
+    sink.backlog = 1e9;
+    await say(stdout, "a\n");
+    await say(stdout, "b\n");
+    expect(router.isBlocked).toBe(false);
+    expect(sink.texts).toEqual(["a", "b"]);
+  });
+
+  it("leaves out what is below the level, and cuts lines at the limit", async () => {
+    const { sink, router, stdout, stderr } = setUp({ level: 40, lineLimit: 5 });
+    await say(stdout, '{"level":30,"msg":"a"}\nb\n');
+    await say(stderr, "cdefghi\n");
+    router.event({ event: "stopped", code: 0 });
+    expect(sink.writes).toMatchObject([[{ text: "cdefg", cutBytes: 2 }]]);
   });
 });

@@ -49,7 +49,8 @@ export class Harness {
     const overloads: Loss[] = [];
     const recoveries: Loss[] = [];
     const peer = this.broker.connect({
-      id: this.#id++,
+      id: `uid-${this.#id}`,
+      slot: this.#id++,
       stream: ours,
       onBroken: (error) => broken.push(error),
       onOverload: (loss) => overloads.push(loss),
@@ -62,7 +63,10 @@ export class Harness {
   connect(): Connection {
     const pipe = this.connectPipe();
     const reported: Reported[] = [];
-    const client = new PubSubClient(pipe.theirs, { onHandlerError: (error, topic) => reported.push({ error, topic }) });
+    const client = new PubSubClient(pipe.theirs, {
+      onHandlerError: (error, topic) => reported.push({ error, topic }),
+      onLeaderError: (error, topic) => reported.push({ error, topic }),
+    });
     return { ...pipe, client, reported };
   }
 }
@@ -127,4 +131,11 @@ export function readFrames(pipe: Connected): Got[] {
     }
   });
   return got;
+}
+
+/** A frame of an id and whatever follows. */
+export function request(type: number, id: number, tail: Uint8Array): Buffer {
+  const frame = Buffer.concat([control(type, id), tail]);
+  writeUint32(frame, frame.length - 4, 0);
+  return frame;
 }

@@ -73,6 +73,21 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   metricsAddress: { flag: ["--metrics-address=[::]:0"], text: "[::]:0", value: "[::]:0" },
   appMetrics: { flag: ["--app-metrics", "off"], text: "off", value: "off" },
   logFormat: { flag: ["--log-format", "json"], text: "json", value: "json" },
+  logLevel: { flag: ["--log-level", "warn"], text: "warn", value: "warn" },
+  logFile: { flag: ["--log-file", "a.log"], text: "a.log", value: "a.log" },
+  errorLogFile: { flag: ["--error-log-file", "a.log"], text: "a.log", value: "a.log" },
+  logFileFormat: { flag: ["--log-file-format", "raw"], text: "raw", value: "raw" },
+  logFileMode: { flag: ["--log-file-mode", "0600"], text: "0600", value: 0o600 },
+  logFileOwner: { flag: ["--log-file-owner", "www:adm"], text: "www:adm", value: "www:adm" },
+  logRotateSize: { flag: ["--log-rotate-size", "10MB"], text: "10MB", value: 10_000_000 },
+  logRotateEvery: { flag: ["--log-rotate-every", "1d"], text: "1d", value: 86_400_000 },
+  logRotateUtc: { flag: ["--log-rotate-utc"], text: "1", value: true },
+  logKeep: { flag: ["--log-keep", "14"], text: "14", value: 14 },
+  logKeepAge: { flag: ["--log-keep-age", "30d"], text: "30d", value: 2_592_000_000 },
+  logKeepSize: { flag: ["--log-keep-size", "1GB"], text: "1GB", value: 1_000_000_000 },
+  logCompress: { flag: ["--log-compress"], text: "yes", value: true },
+  logOverflow: { flag: ["--log-overflow", "drop"], text: "drop", value: "drop" },
+  logLineLimit: { flag: ["--log-line-limit", "1MiB"], text: "1MiB", value: 1_048_576 },
 };
 
 describe.each(OPTION_NAMES)("%s", (name) => {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFormatter, wantsColors } from "../../../../src/logs/format/formatter.ts";
-import { formatJson } from "../../../../src/logs/format/json.ts";
+import { chooseEncoding, isJournalStream, wantsColors } from "../../../../src/logs/format/formatter.ts";
+import { formatJournal } from "../../../../src/logs/format/journal.ts";
 import { createPretty } from "../../../../src/logs/format/pretty.ts";
 import { ofEvent, ofLine } from "../make-records.ts";
 
@@ -106,16 +106,33 @@ describe("pretty", () => {
   });
 });
 
-describe("createFormatter", () => {
-  it("is pretty on a terminal and JSON elsewhere, unless told", () => {
-    const forms = (["auto", "pretty", "json"] as const).map((format) =>
-      [true, false].map((isTTY) => createFormatter({ format, isTTY, colors: false }) === formatJson),
-    );
-    expect(forms).toEqual([
-      [false, true],
-      [false, false],
-      [true, true],
+describe("chooseEncoding", () => {
+  const choose = (
+    format: "auto" | "pretty" | "json" | "journal" | "raw",
+    isTTY = false,
+    isJournal = false,
+  ): unknown => {
+    const encoding = chooseEncoding({ format, isTTY, isJournal, colors: false });
+    if (encoding === formatJournal) return "journal";
+    return typeof encoding === "string" ? encoding : "pretty";
+  };
+
+  it("is pretty on a terminal, the journal's for the journal, and JSON elsewhere, unless told", () => {
+    expect([choose("auto", true), choose("auto", true, true), choose("auto"), choose("auto", false, true)]).toEqual([
+      "pretty",
+      "pretty",
+      "json",
+      "journal",
     ]);
+    for (const format of ["pretty", "json", "journal", "raw"] as const) {
+      expect([choose(format, true), choose(format), choose(format, false, true)]).toEqual([format, format, format]);
+    }
+  });
+
+  it("knows the journal's stream by device and inode", () => {
+    expect(isJournalStream({ dev: 9, ino: 12345 }, { JOURNAL_STREAM: "9:12345" })).toBe(true);
+    expect(isJournalStream({ dev: 9, ino: 12345 }, { JOURNAL_STREAM: "9:1234" })).toBe(false);
+    expect(isJournalStream({ dev: 9, ino: 12345 }, {})).toBe(false);
   });
 });
 

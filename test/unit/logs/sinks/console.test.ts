@@ -1,9 +1,8 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { LogRecord } from "../../../../src/logs/record.ts";
+import type { Segment } from "../../../../src/logs/encode/segment.ts";
 import { ConsoleSink, type ConsoleSinkOptions, type ConsoleStream } from "../../../../src/logs/sinks/console.ts";
 import { FakeClock } from "../../../helpers/fake-clock.ts";
-import { ofLine } from "../make-records.ts";
 
 /** A reader in the test's hands: nothing is taken before `read`, and it may fail. */
 class Reader extends Writable {
@@ -32,13 +31,15 @@ function failure(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-const format = (record: LogRecord): string => `${record.kind === "text" ? record.text : record.kind}\n`;
+function ofLine(text: string): Segment {
+  return { bytes: Buffer.from(`${text}\n`), isError: false, instance: 0 };
+}
 
 function createSink(options: Partial<ConsoleSinkOptions> = {}) {
   const stream = new Reader();
   const clock = new FakeClock();
   const lost: number[] = [];
-  const sink = new ConsoleSink({ stream, clock, format, onLost: (records) => lost.push(records), ...options });
+  const sink = new ConsoleSink({ stream, clock, encoding: "json", onLost: (lines) => lost.push(lines), ...options });
   return { stream, clock, lost, sink };
 }
 
@@ -51,10 +52,9 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
 }
 
 describe("ConsoleSink", () => {
-  it("writes all records of a call at once and in order", async () => {
+  it("writes all segments of a call at once and in order", async () => {
     const { stream, sink } = createSink();
     sink.write([ofLine("a"), ofLine("b")]);
-    sink.write([]);
     sink.write([ofLine("c")]);
     await stream.read();
     await stream.read();
@@ -118,9 +118,9 @@ describe("ConsoleSink", () => {
       const stream: ConsoleStream = {
         writableLength: 0,
         on: () => {},
-        write(text, done) {
+        write(bytes, done) {
           if (full && by !== "the callback") throw failure("ENOSPC");
-          if (!full) taken.push(text);
+          if (!full) taken.push(bytes.toString());
           done(full ? failure("ENOSPC") : null);
           return true;
         },

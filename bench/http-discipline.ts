@@ -1,0 +1,51 @@
+/** All that serve HTTP, and what they are measured by: a new row is a file in rows/ and a line here. */
+import { bare } from "./contestants/bare.ts";
+import { choir } from "./contestants/choir.ts";
+import { cluster } from "./contestants/cluster.ts";
+import { pm2 } from "./contestants/pm2.ts";
+import { watt } from "./contestants/watt.ts";
+import type { HttpServing, HttpSetup } from "./contestant.ts";
+import { wrk } from "./load/wrk.ts";
+import type { Discipline } from "./rounds.ts";
+import { blocked } from "./rows/blocked.ts";
+import { crash } from "./rows/crash.ts";
+import { keepAlive } from "./rows/keep-alive.ts";
+import { memory } from "./rows/memory.ts";
+import { newConnection } from "./rows/new-connection.ts";
+import { outage } from "./rows/outage.ts";
+import { restart } from "./rows/restart.ts";
+import { START } from "./rows/start.ts";
+import type { Surroundings } from "./serving.ts";
+
+export function httpDiscipline(surroundings: Surroundings, nodeVersion: string): Discipline<HttpSetup, HttpServing> {
+  return {
+    contestants: [
+      choir(surroundings, { name: "choir", title: "Choir" }),
+      bare(surroundings),
+      cluster(surroundings, "round-robin"),
+      cluster(surroundings, "none"),
+      pm2(surroundings),
+      watt(surroundings, nodeVersion),
+    ],
+    // Rows of one setup share a start of each contestant and follow each other: first what wants it fresh, last what breaks it.
+    rows: [
+      START,
+      memory(surroundings, 2, "idle"),
+      keepAlive(surroundings, "fastify"),
+      newConnection(surroundings, "fastify"),
+      memory(surroundings, 2, "loaded"),
+      blocked(surroundings),
+      crash(surroundings),
+      restart(surroundings, "keep-alive"),
+      restart(surroundings, "new-connection"),
+      outage(surroundings),
+      keepAlive(surroundings, "plain"),
+      newConnection(surroundings, "plain"),
+      memory(surroundings, 8, "idle"),
+      memory(surroundings, 8, "loaded"),
+    ],
+    async warmUp({ url }, seconds) {
+      await wrk(surroundings.processes, { url, seconds, connections: 64 });
+    },
+  };
+}

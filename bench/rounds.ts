@@ -1,0 +1,111 @@
+/**
+ * Runs rows in rounds: in each, every contestant is started, measured and stopped once for each setup, one after the other, so that
+ * whatever slows the machine for a while slows all of them alike. Who begins changes from round to round.
+ */
+import type { Contestant } from "./contestant.ts";
+import type { Results } from "./results.ts";
+import type { Context, Row } from "./row.ts";
+
+/** Contestants, and the rows that they can be measured by. */
+export interface Discipline<Setup, Serving> {
+  readonly contestants: readonly Contestant<Setup, Serving>[];
+  readonly rows: readonly Row<Setup, Serving>[];
+  /** Has code run that is to be compiled before it is measured. */
+  warmUp(serving: Serving, seconds: number): Promise<void>;
+}
+
+export interface RoundsOptions {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly results: Results;
+  /** Says what is going on. */
+  readonly progress: (text: string) => void;
+  /** Ends what a contestant left running; called after each. */
+  readonly clear: () => void;
+}
+
+/** Rows that scatter little take part in every third round. */
+const SOME = 3;
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+export async function runRounds<Setup, Serving extends Stoppable>(
+  discipline: Discipline<Setup, Serving>,
+  options: RoundsOptions,
+): Promise<void> {
+  for (let round = 0; round < options.rounds; round++) {
+    const due = discipline.rows.filter(({ rounds = "all" }) => rounds === "all" || round % SOME === 0);
+    for (const rows of bySetup(due)) {
+      for (const contestant of rotated(discipline.contestants, round)) {
+        const able = rows.filter((row) => takesPart(contestant, row, options.results));
+        const [first] = able;
+        if (first === undefined) continue;
+        options.progress(
+          `round ${round + 1}/${options.rounds} ${contestant.name}: ${able.map(({ name }) => name).join(", ")}`,
+        );
+        await heat(discipline, { contestant, rows: able, setup: first.setup }, options);
+      }
+    }
+  }
+}
+
+interface Heat<Setup, Serving> {
+  readonly contestant: Contestant<Setup, Serving>;
+  readonly rows: readonly Row<Setup, Serving>[];
+  readonly setup: Setup;
+}
+
+/** One start of one contestant, and all that is measured on it. */
+async function heat<Setup, Serving extends Stoppable>(
+  discipline: Discipline<Setup, Serving>,
+  { contestant, rows, setup }: Heat<Setup, Serving>,
+  { seconds, results, clear }: RoundsOptions,
+): Promise<void> {
+  let current = rows[0]?.name ?? "";
+  try {
+    const serving = await contestant.start(setup);
+    try {
+      let warm = false;
+      for (const row of rows) {
+        current = row.name;
+        if (row.warm && !warm) await discipline.warmUp(serving, seconds / 2);
+        warm ||= row.warm;
+        const context: Context = { seconds, note: (text) => results.note(row.name, contestant.name, text) };
+        results.add(row.name, contestant.name, await row.measure(serving, context));
+      }
+    } finally {
+      await serving.stop();
+    }
+  } catch (error) {
+    results.fail(current, contestant.name, error);
+  } finally {
+    clear();
+  }
+}
+
+function takesPart<Setup, Serving>(
+  contestant: Contestant<Setup, Serving>,
+  { name, setup, contestants, abilities = [] }: Row<Setup, Serving>,
+  results: Results,
+): boolean {
+  if (contestants === undefined ? contestant.variant === true : !contestants.includes(contestant.name)) return false;
+  const reason = contestant.unable(setup, abilities);
+  if (reason !== undefined) results.leaveOut(name, contestant.name, reason);
+  return reason === undefined;
+}
+
+function bySetup<Setup, Serving>(rows: readonly Row<Setup, Serving>[]): Row<Setup, Serving>[][] {
+  const groups = new Map<string, Row<Setup, Serving>[]>();
+  for (const row of rows) {
+    const key = JSON.stringify(row.setup);
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()];
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const at = by % Math.max(1, items.length);
+  return [...items.slice(at), ...items.slice(0, at)];
+}

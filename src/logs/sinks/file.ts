@@ -1,0 +1,143 @@
+/** The sink that writes into log files: one for all instances, or one for each. Runs in the supervisor. */
+import type { Clock } from "../../clock.ts";
+import type { Encoding } from "../encode/encoder.ts";
+import { countLines, type Segment } from "../encode/segment.ts";
+import { LogFile, type LogFileOptions } from "../files/log-file.ts";
+import { fileNameFor, isPerInstance } from "../files/names.ts";
+import type { TroubleObserver } from "../files/troubles.ts";
+import type { Sink } from "./sink.ts";
+
+export interface FileSinkOptions extends Omit<LogFileOptions, "file" | "observer"> {
+  /** Absolute; with %name and %instance, if wanted. */
+  readonly pattern: string;
+  /** The Runner's name. */
+  readonly name: string;
+  readonly encoding: Encoding;
+  /** Which lines it takes. */
+  readonly takes: "all" | "errors" | "others";
+  /** Bytes that may wait; beyond them lines are lost and counted. */
+  readonly limit: number;
+  readonly observer: FileSinkObserver;
+}
+
+/** Told what an operator should know. */
+export interface FileSinkObserver extends TroubleObserver {
+  /** Lines were left out, since the disk is too slow for them. */
+  lost(file: string, lines: number): void;
+}
+
+/** How the file is called that the supervisor's own events go to, where every instance has its own. */
+const SUPERVISOR = "supervisor";
+/** How long `flush` waits for a disk, and how often lost lines are reported, in milliseconds. */
+const FLUSH_MS = 10_000;
+const REPORT_MS = 10_000;
+
+/** Writes lines into files; a disk that is slow or full never stops the supervisor. */
+export class FileSink implements Sink {
+  readonly encoding: Encoding;
+  onProgress: (() => void) | undefined;
+  readonly #options: FileSinkOptions;
+  readonly #clock: Clock;
+  readonly #isPerInstance: boolean;
+  readonly #files = new Map<string, LogFile>();
+  #queued = 0;
+  #lostLines = 0;
+  #isReportDue = false;
+
+  constructor(options: FileSinkOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#isPerInstance = isPerInstance(options.pattern);
+    this.encoding = options.encoding;
+  }
+
+  /** The file's name as it was given. */
+  get pattern(): string {
+    return this.#options.pattern;
+  }
+
+  get backlog(): number {
+    let bytes = 0;
+    for (const file of this.#files.values()) if (!file.isFailing) bytes += file.queued;
+    return bytes;
+  }
+
+  /** Opens the file of all, or the supervisor's own; rejects with the system's error. */
+  async start(): Promise<void> {
+    await this.#fileOf(undefined).start();
+  }
+
+  write(segments: readonly Segment[]): void {
+    const { takes } = this.#options;
+    for (const segment of segments) {
+      if (takes === "all" || (takes === "errors") === segment.isError) this.#push(segment);
+    }
+  }
+
+  async flush(): Promise<void> {
+    const idle = Promise.all([...this.#files.values()].map((file) => file.idle()));
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(FLUSH_MS, resolve);
+      void idle.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  reopen(): void {
+    for (const file of this.#files.values()) file.reopen();
+  }
+
+  #push({ bytes, instance }: Segment): void {
+    const file = this.#fileOf(instance);
+    // One that fails leaves room for the others.
+    const limit = file.isFailing ? this.#options.limit / 2 : this.#options.limit;
+    if (this.#queued + bytes.length <= limit) {
+      this.#queued += bytes.length;
+      file.push(bytes);
+    } else if (file.isFailing) {
+      file.lose(bytes);
+    } else {
+      this.#lose(file, bytes);
+    }
+  }
+
+  #lose(file: LogFile, bytes: Buffer): void {
+    this.#lostLines += countLines(bytes);
+    if (this.#isReportDue) return;
+    this.#isReportDue = true;
+    this.#clock.after(REPORT_MS, () => this.#report(file));
+  }
+
+  #report(file: LogFile): void {
+    const lines = this.#lostLines;
+    this.#lostLines = 0;
+    this.#isReportDue = false;
+    this.#options.observer.lost(file.name, lines);
+  }
+
+  #fileOf(instance: number | undefined): LogFile {
+    // Where there is one file for all, it is known by the same name.
+    const who = this.#isPerInstance && instance !== undefined ? String(instance) : SUPERVISOR;
+    const known = this.#files.get(who);
+    if (known !== undefined) return known;
+    const { observer, pattern, name, ...options } = this.#options;
+    const file = new LogFile({
+      ...options,
+      file: fileNameFor(pattern, { name, instance: who }),
+      observer: {
+        progress: (bytes) => this.#progress(bytes),
+        failed: (path, trouble, error) => observer.failed(path, trouble, error),
+        recovered: (path, trouble, facts) => observer.recovered(path, trouble, facts),
+      },
+    });
+    this.#files.set(who, file);
+    return file;
+  }
+
+  #progress(bytes: number): void {
+    this.#queued -= bytes;
+    this.onProgress?.();
+  }
+}
