@@ -6,8 +6,8 @@ export const METRICS_OPTIONS = {
     kind: "boolean",
     group: "metrics",
     default: false,
-    help: "Serve metrics for Prometheus at http://<metrics-address>/metrics",
-    more: "Without it they are on the control socket only, and no further port is open. See [operations.md](operations.md).",
+    help: "Serve metrics for Prometheus, on a port of their own",
+    more: "At `http://<metrics-address>/metrics`. Without it they are on the control socket only, and no further port is open. See [operations.md](operations.md).",
   },
   metricsAddress: {
     kind: "string",

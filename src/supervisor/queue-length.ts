@@ -18,7 +18,7 @@ export interface Queue {
 }
 
 /** The kernel's tables of TCP sockets. */
-export const TCP_TABLES: readonly string[] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+const TCP_TABLES: readonly string[] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 
 const CHUNK_BYTES = 16 * 1024;
 /** Rows are 150 bytes: enough for thousands of sockets that listen. */

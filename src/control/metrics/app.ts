@@ -125,23 +125,21 @@ class Merged {
       // Quantiles of several instances cannot be added, nor told apart.
       const shown =
         type === "summary" && !perInstance ? all.filter(({ labels }) => labels["quantile"] === undefined) : all;
-      return [{ name: family, type, help, samples: shown.map(({ times: _, ...sample }) => sample) }];
+      return [{ name: family, type, help, samples: shown }];
     });
   }
 }
 
-function combine(aggregator: Aggregator, same: MergedSample, value: number): number {
-  switch (aggregator) {
-    case "sum":
-    case "omit":
-      return same.value + value;
-    case "first":
-      return same.value;
-    case "min":
-      return Math.min(same.value, value);
-    case "max":
-      return Math.max(same.value, value);
-    case "average":
-      return (same.value * same.times + value) / (same.times + 1);
-  }
+function combine(aggregator: Aggregator, { value: known, times }: MergedSample, value: number): number {
+  return COMBINATIONS[aggregator](known, value, times);
 }
+
+/** `times` is how many values have become `known`. */
+const COMBINATIONS: Readonly<Record<Aggregator, (known: number, value: number, times: number) => number>> = {
+  sum: (known, value) => known + value,
+  omit: (known, value) => known + value,
+  first: (known) => known,
+  min: (known, value) => Math.min(known, value),
+  max: (known, value) => Math.max(known, value),
+  average: (known, value, times) => (known * times + value) / (times + 1),
+};

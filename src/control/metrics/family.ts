@@ -19,6 +19,16 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
+/** Makes a metric. */
+export function family(type: MetricType, name: string, help: string, samples: readonly Sample[]): Family {
+  return { type, name, help, samples };
+}
+
+/** Makes a sample without a suffix. */
+export function one(value: number, labels: Sample["labels"] = {}): Sample {
+  return { labels, value };
+}
+
 /** A form that metrics are written in. */
 export interface MetricsFormat {
   readonly contentType: string;
@@ -27,7 +37,12 @@ export interface MetricsFormat {
 
 export const OPEN_METRICS: MetricsFormat = {
   contentType: "application/openmetrics-text; version=1.0.0; charset=utf-8",
-  render: (families) => `${families.map((family) => renderFamily(family, family.name, family.type)).join("")}# EOF\n`,
+  render(families) {
+    const texts = families.map((family) =>
+      renderFamily(family, { title: family.name, type: family.type, help: escape(family.help) }),
+    );
+    return `${texts.join("")}# EOF\n`;
+  },
 };
 
 /** Prometheus's own text, which every tool reads. There a counter's whole name has `_total`. */

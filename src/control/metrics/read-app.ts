@@ -68,7 +68,7 @@ function numberOf(value: unknown): number | undefined {
 /** prom-client has the last bucket's bound as a text or a number. */
 function labelText(text: unknown): string {
   if (text === Infinity || text === "Infinity") return "+Inf";
-  return typeof text === "string" ? text : String(text as number);
+  return typeof text === "string" ? text : String(text);
 }
 
 function isObject(value: unknown): value is Fields {

@@ -55,7 +55,7 @@ export async function serveMetrics(
 }
 
 /** Reads `host:port`; an IPv6 address has brackets. */
-export function readAddress(address: string): { host: string; port: number } {
+function readAddress(address: string): { host: string; port: number } {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/[\]]+)):(\d{1,5})$/.exec(address) ?? [];
   const host = bracketed ?? plain;
   const port = Number(digits);
