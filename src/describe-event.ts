@@ -65,6 +65,26 @@ const DESCRIBERS: Describers = {
     level: "error",
     message: `${subject(event)} wrote something to its pub/sub pipe that is no frame, and is replaced: ${event.error}`,
   }),
+  "engine-connected": ({ engine, url }) => ({
+    level: "info",
+    message: `Connected to ${ENGINES[engine] ?? engine} at ${url}: messages reach other machines`,
+  }),
+  "engine-unreachable": ({ engine, url, error }) => ({
+    level: "error",
+    message: `No connection to ${ENGINES[engine] ?? engine} at ${url}, other machines get no messages until it is back: ${error}`,
+    detail:
+      "Messages between the instances of this machine are not concerned; those for others wait, up to --pub-sub-buffer",
+  }),
+  "engine-dropped": ({ dropped, droppedBytes, over }) => ({
+    level: "warn",
+    message: over
+      ? `Messages to other machines find room again: ${count(dropped, "message")} lost in all, ${count(droppedBytes, "byte")}`
+      : `Messages to other machines find no room in --pub-sub-buffer: the oldest are dropped, ${count(dropped, "message")} so far`,
+  }),
+  "engine-warning": ({ engine, warning }) => ({
+    level: "warn",
+    message: `Messages between machines, ${ENGINES[engine] ?? engine}: ${warning}`,
+  }),
   "certificate-loaded": ({ file, names, validTo }) => ({
     level: "info",
     message: `Certificate of ${names} loaded from ${file}, valid until ${dateOf(validTo)}`,
@@ -100,6 +120,10 @@ const DESCRIBERS: Describers = {
     message: `Rolling restart on ${by}: starting generation ${generation}`,
   }),
   "restart-finished": describeRestart,
+  "connections-moved": (event) => ({
+    level: "debug",
+    message: `${subject(event)} holds more than its share: ${count(event.connections, "connection")} of it will be closed, each with its next answer`,
+  }),
   "options-kept": ({ generation, options }) => ({
     level: "warn",
     message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,
@@ -125,6 +149,7 @@ const DESCRIBERS: Describers = {
   }),
 };
 
+const ENGINES: Readonly<Record<string, string>> = { nats: "NATS", redis: "Redis" };
 const LOOPBACK = /^(?:https?:\/\/)?(?:127\.|localhost\b|\[::1\])/;
 const LISTEN_FOR_ALL =
   "Only this machine can connect; to listen on all of its IPv4 addresses, start with --address 0.0.0.0";

@@ -130,6 +130,12 @@ export const ERRORS = {
     remedy:
       "Please report it with the stack, which NODE_DEBUG=choir prints; the instances were drained before the end.",
   },
+  ERR_CHOIR_ENGINE_PACKAGE: {
+    exit: EXIT.config,
+    about: "--pub-sub-url names an engine whose client is not installed, or cannot be loaded.",
+    remedy:
+      "The message has the npm install that is missing: the clients of NATS and Redis are no dependencies of Choir.",
+  },
   ERR_CHOIR_NOT_IN_INSTANCE: {
     exit: EXIT.fatal,
     about: 'Something of "choir/instance" was used in the supervisor\'s process, which runs no user code.',

@@ -117,8 +117,22 @@ export type ChoirEvent =
       readonly why: string;
       readonly openRequests: readonly OpenRequest[];
     } & OfInstance)
+  /** It holds far more connections than the others: so many are closed, each with its next answer. */
+  | ({ readonly event: "connections-moved"; readonly connections: number } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
+  /** Other machines can be reached: --pub-sub-url. */
+  | { readonly event: "engine-connected"; readonly engine: string; readonly url: string }
+  /** They cannot, and it is tried on. Once for each outage and cause. */
+  | { readonly event: "engine-unreachable"; readonly engine: string; readonly url: string; readonly error: string }
+  /** Messages to other machines found no room while they waited; `over` when there is room again, with all that were lost. */
+  | {
+      readonly event: "engine-dropped";
+      readonly dropped: number;
+      readonly droppedBytes: number;
+      readonly over: boolean;
+    }
+  | { readonly event: "engine-warning"; readonly engine: string; readonly warning: string }
   /** The certificate that instances serve with from now on; dates are ISO 8601. */
   | {
       readonly event: "certificate-loaded";

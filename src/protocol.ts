@@ -65,6 +65,8 @@ export type DrainReason = "stop" | "replaced";
 /** Control messages from the supervisor to an instance. `choir` tells them from the app's own IPC messages. */
 export type ToInstance =
   | { readonly choir: "drain"; readonly reason: DrainReason }
+  /** It holds far more connections than the others: some are to go, gently. */
+  | { readonly choir: "let-go"; readonly connections: number }
   /** Before it needs it, and again whenever it changes. */
   | { readonly choir: "tls"; readonly material: TlsMaterial }
   /** Wants to know something; answered by "answer", in parts. */
@@ -141,6 +143,8 @@ export interface Statistics {
   /** Requests that are being answered. */
   readonly inFlight: number;
   readonly connections: number;
+  /** Those of them that left HTTP/1, as WebSockets do. */
+  readonly upgraded: number;
   /** Resident set, bytes. */
   readonly rss: number;
   readonly heapUsed: number;
@@ -167,6 +171,7 @@ const FIGURES: readonly (keyof Statistics)[] = [
   "requests",
   "inFlight",
   "connections",
+  "upgraded",
   "rss",
   "heapUsed",
   "heapLimit",

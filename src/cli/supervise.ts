@@ -7,6 +7,7 @@ import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { checkConfigureServer } from "../instance/app.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
+import { engineSource } from "../options/engine-source.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import { takeServiceManager } from "../options/service-manager.ts";
@@ -49,8 +50,10 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const tls = tlsSources(resolution.options, { origins: resolution.origins, environment: processEnvironment() });
-  // From here on only `tls` has passwords: what is not there cannot be shown.
+  const context = { name, origins: resolution.origins, environment: processEnvironment() };
+  const tls = tlsSources(resolution.options, context);
+  const engine = engineSource(resolution.options, context);
+  // From here on only these two have passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(resolution.options);
   const logs = await openLogs(name, options);
@@ -63,6 +66,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     origins: resolution.origins,
     declared: declarationOf(name, given),
     tls,
+    engine,
     serviceManager: takeServiceManager(),
     logs,
     strayErrors,

@@ -5,6 +5,8 @@ import type { Socket } from "node:net";
 import type { Clock } from "../clock.ts";
 import type { PollResponse } from "./engine-polls.ts";
 import { ABORTED, type RequestMeter, statusClassOf } from "./request-meter.ts";
+import type { Http1Drain } from "./drain-http1.ts";
+import type { Http2Drain } from "./drain-http2.ts";
 import type { OutgoingFrames } from "./websocket-frames.ts";
 
 /** A request that was begun and is not over. */
@@ -36,6 +38,8 @@ export class Connection {
   session: ServerHttp2Session | undefined = undefined;
   /** Set when it left HTTP/1. */
   upgrade: Upgrade | undefined = undefined;
+  /** Set when it is on its way to its end. */
+  ending: Http1Drain | Http2Drain | undefined = undefined;
   readonly #exchanges: Exchange[] = [];
   readonly #meter: RequestMeter | undefined;
   readonly #clock: Pick<Clock, "now">;

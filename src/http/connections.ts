@@ -10,6 +10,8 @@ import { systemClock, type Clock } from "../clock.ts";
 import type { OpenRequest } from "../protocol.ts";
 import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
+import { Http1Drain } from "./drain-http1.ts";
+import { Http2Drain } from "./drain-http2.ts";
 import { closePacketFor } from "./engine-polls.ts";
 import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
@@ -32,8 +34,6 @@ export interface ConnectionWatcher {
   session(connection: Connection): void;
   /** An HTTP/1 request came; the app hears of it when `dispatch` is called. */
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
-  /** An HTTP/2 request came, and the app is about to hear of it. */
-  stream(connection: Connection): void;
   /** An HTTP/2 request is a long poll. */
   poll(exchange: Exchange): void;
   /** A connection left HTTP/1. */
@@ -101,6 +101,13 @@ export class Connections {
   /** Connections that are open, in the middle of a TLS handshake included. */
   get count(): number {
     return this.#accepted.size;
+  }
+
+  /** Connections that left HTTP/1, as WebSockets do. */
+  get upgraded(): number {
+    let count = 0;
+    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) count += 1;
+    return count;
   }
 
   /** Requests in flight; upgraded sockets are none. */
@@ -210,7 +217,7 @@ export class Connections {
     if (connection === undefined || connection.has(response)) return false;
     const { method = "", url = "" } = req;
     this.#begin(connection, { answer: response, method, url, startedAt: this.#clock.now(), isCounted: false });
-    return this.#watcher !== undefined;
+    return this.#watcher !== undefined || connection.ending !== undefined;
   }
 
   /** A stream as HTTP/2's compatibility API has it: the stream itself is known already. */
@@ -225,7 +232,9 @@ export class Connections {
 
   #held(response: ServerResponse, dispatch: () => void): void {
     const connection = this.#connections.get(response.req.socket);
-    if (connection !== undefined) this.#watcher?.request(connection, response, dispatch);
+    if (connection === undefined) return;
+    if (this.#watcher !== undefined) this.#watcher.request(connection, response, dispatch);
+    else if (connection.ending instanceof Http1Drain) connection.ending.hold(response, dispatch);
   }
 
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -237,7 +246,7 @@ export class Connections {
     const exchange = { answer: stream, method, url, startedAt: this.#clock.now(), isCounted: false };
     connection.countStream(exchange, stream);
     this.#begin(connection, exchange);
-    this.#watcher?.stream(connection);
+    if (connection.ending instanceof Http2Drain) connection.ending.stream();
   }
 
   /**

@@ -4,28 +4,32 @@ import type { Clock, Timer } from "../clock.ts";
 import type { Connection } from "./connection.ts";
 import { closeWhenLast, withdrawClose } from "./last-answer.ts";
 
-/** What a client that is in the middle of a request's head gets when the grace of an idle connection ends. */
+/** When the grace of an idle connection ends in the middle of a request's head, its client gets this long for more of it … */
 const HALF_HEAD_MS = 1000;
+/** … and again while more of it comes, this many times: a slow client is not cut off, and one that wants to hold us up cannot. */
+const HALF_HEADS = 5;
 
 export interface Http1DrainOptions {
-  /** How long an idle connection waits for its next request. */
-  readonly idleMs: number;
+  /** How long an idle connection waits for its next request; undefined leaves that to the server's keep-alive timeout. */
+  readonly idleMs: number | undefined;
   readonly clock: Clock;
 }
 
 /** The end of one HTTP/1 connection: it is open until its last answer, or until it has been idle for long enough. */
 export class Http1Drain {
   readonly #connection: Connection;
-  readonly #options: Http1DrainOptions;
+  readonly #clock: Clock;
+  #idleMs: number | undefined;
   /** The response to the last request that came. */
   #last: ServerResponse | undefined;
   /** The response that says `Connection: close`. */
   #closing: ServerResponse | undefined;
   #idle: Timer | undefined;
 
-  constructor(connection: Connection, options: Http1DrainOptions) {
+  constructor(connection: Connection, { idleMs, clock }: Http1DrainOptions) {
     this.#connection = connection;
-    this.#options = options;
+    this.#clock = clock;
+    this.#idleMs = idleMs;
     // Node calls this after a last answer, and then destroys the socket: with bytes unread that is a reset, which can overtake the answer.
     connection.socket.destroySoon = () => connection.socket.end();
   }
@@ -44,9 +48,23 @@ export class Http1Drain {
     return true;
   }
 
+  /** Has the app hear of a request when all requests of its packet are known: a handler may answer at once. */
+  hold(response: ServerResponse, dispatch: () => void): void {
+    if (!this.take(response)) return;
+    setImmediate(() => {
+      if (!response.req.destroyed) dispatch();
+    });
+  }
+
+  /** Sets how long the connection, idle from now on or later, waits for its next request. */
+  hurry(idleMs: number): void {
+    this.#idleMs = idleMs;
+    if (this.#connection.open.length === 0) this.idle();
+  }
+
   /** Begins the grace of a connection that nothing is open on. */
   idle(): void {
-    this.#await(this.#options.idleMs, this.#connection.socket.bytesRead, HALF_HEAD_MS);
+    if (this.#idleMs !== undefined) this.#await(this.#idleMs, this.#connection.socket.bytesRead, HALF_HEADS);
   }
 
   #tooLate(): boolean {
@@ -64,7 +82,7 @@ export class Http1Drain {
   }
 
   #await(ms: number, bytesRead: number, more: number): void {
-    const timer = this.#options.clock.after(ms, () => {
+    const timer = this.#clock.after(ms, () => {
       // The turn of the loop reads what had arrived when the time was up.
       setImmediate(() => this.#idle === timer && this.#graceOver(bytesRead, more));
     });
@@ -74,7 +92,7 @@ export class Http1Drain {
   #graceOver(bytesRead: number, more: number): void {
     const { socket, session, upgrade } = this.#connection;
     if (session !== undefined || upgrade !== undefined) return;
-    if (more > 0 && socket.bytesRead !== bytesRead) this.#await(more, socket.bytesRead, 0);
+    if (more > 0 && socket.bytesRead !== bytesRead) this.#await(HALF_HEAD_MS, socket.bytesRead, more - 1);
     else socket.end();
   }
 }

@@ -7,6 +7,7 @@ import type { Connections, ConnectionWatcher } from "./connections.ts";
 import { Http1Drain } from "./drain-http1.ts";
 import { Http2Drain } from "./drain-http2.ts";
 import { answerPoll, closePacketFor } from "./engine-polls.ts";
+import { lingerAfterEnd } from "./linger.ts";
 import { sendGoingAway } from "./websocket-frames.ts";
 
 /** What accepts connections for the server. */
@@ -37,8 +38,6 @@ export interface DrainOptions {
 const QUEUE_MS = 1000;
 /** What a turn of the loop may take that closes the queue: whoever connects between its accept and its end is reset by the kernel. */
 const QUICK_TURN_MS = 0.5;
-/** How long we read on after our last byte, so that no reset overtakes it. */
-const LINGER_MS = 1000;
 /** How long a client may take to answer a WebSocket's close frame. */
 const CLOSE_FRAME_MS = 5000;
 /** How long a session that sends nothing waits for its GOAWAY. */
@@ -84,8 +83,6 @@ class Drain implements ConnectionWatcher {
   readonly #connections: Connections;
   readonly #options: DrainOptions;
   readonly #idleMs: number;
-  readonly #http1 = new WeakMap<Connection, Http1Drain>();
-  readonly #http2 = new WeakMap<Connection, Http2Drain>();
   #handshakesOver = false;
 
   constructor(connections: Connections, options: DrainOptions) {
@@ -114,10 +111,15 @@ class Drain implements ConnectionWatcher {
   }
 
   connected(connection: Connection): void {
-    this.#lingerAfterEnd(connection);
+    lingerAfterEnd(connection.socket, this.#options.clock);
     if (connection.session !== undefined || connection.upgrade !== undefined) return;
+    if (connection.ending instanceof Http1Drain) {
+      // It had been let go already.
+      connection.ending.hurry(this.#idleMs);
+      return;
+    }
     const drain = new Http1Drain(connection, { idleMs: this.#idleMs, clock: this.#options.clock });
-    this.#http1.set(connection, drain);
+    connection.ending = drain;
     for (const { answer } of connection.open) if ("req" in answer) drain.take(answer);
     if (connection.open.length === 0) drain.idle();
   }
@@ -125,26 +127,21 @@ class Drain implements ConnectionWatcher {
   session(connection: Connection): void {
     const { clock, idleGraceMs, mode } = this.#options;
     const idleMs = mode === "stop" ? Math.min(idleGraceMs, GOAWAY_MS) : GOAWAY_MS;
-    if (connection.session) this.#http2.set(connection, new Http2Drain(connection.session, { idleMs, clock }));
+    if (connection.session) connection.ending = new Http2Drain(connection.session, { idleMs, clock });
   }
 
   request(connection: Connection, response: ServerResponse, dispatch: () => void): void {
-    // A handler may answer at once. By then all requests of the packet have to be known, and that takes until the end of the turn.
-    if (this.#http1.get(connection)?.take(response) === false) return;
-    setImmediate(() => {
-      if (response.req.destroyed) return;
+    const dispatchPoll = (): void => {
       dispatch();
       const exchange = connection.exchangeOf(response);
       if (exchange !== undefined) this.#endPoll(exchange, this.#options.clock.random());
-    });
+    };
+    if (connection.ending instanceof Http1Drain) connection.ending.hold(response, dispatchPoll);
+    else dispatchPoll();
   }
 
   poll(exchange: Exchange): void {
     this.#endPoll(exchange, this.#options.clock.random());
-  }
-
-  stream(connection: Connection): void {
-    this.#http2.get(connection)?.stream();
   }
 
   upgraded(connection: Connection): void {
@@ -152,7 +149,7 @@ class Drain implements ConnectionWatcher {
   }
 
   idle(connection: Connection): void {
-    this.#http1.get(connection)?.idle();
+    if (connection.ending instanceof Http1Drain) connection.ending.idle();
   }
 
   disconnected(): void {
@@ -181,14 +178,5 @@ class Drain implements ConnectionWatcher {
     const { clock, closeSpreadMs, mode } = this.#options;
     if (mode === "stop") close();
     else clock.after(share * closeSpreadMs, close);
-  }
-
-  /** Gives a client a second to read what we sent last and to close in its turn. */
-  #lingerAfterEnd({ socket }: Connection): void {
-    const linger = (): void => {
-      this.#options.clock.after(LINGER_MS, () => socket.destroy());
-    };
-    if (socket.writableFinished) linger();
-    else socket.once("finish", linger);
   }
 }

@@ -32,6 +32,7 @@ export interface HeartbeatSetup {
 export type MeasuredConnections = Pick<
   Connections,
   | "count"
+  | "upgraded"
   | "requests"
   | "totalRequests"
   | "totalConnections"
@@ -120,10 +121,11 @@ class Counter {
   }
 }
 
-function countersOf(
-  connections: HeartbeatSetup["connections"],
-): Pick<Statistics, "requests" | "inFlight" | "connections"> {
-  return { requests: connections.totalRequests, inFlight: connections.requests, connections: connections.count };
+type Counters = Pick<Statistics, "requests" | "inFlight" | "connections" | "upgraded">;
+
+function countersOf(connections: HeartbeatSetup["connections"]): Counters {
+  const { totalRequests: requests, requests: inFlight, count, upgraded } = connections;
+  return { requests, inFlight, connections: count, upgraded };
 }
 
 /** What the process used since it was read last. */
@@ -144,7 +146,7 @@ class Meter {
     this.#delay.enable();
   }
 
-  read(): Omit<Statistics, "requests" | "inFlight" | "connections"> {
+  read(): Omit<Statistics, keyof Counters> {
     const now = this.#clock.now();
     const elapsed = Math.max(1, now - this.#at);
     const cpu = process.cpuUsage(this.#cpu);

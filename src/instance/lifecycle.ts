@@ -26,6 +26,7 @@ export class Lifecycle {
   readonly markedReady: Promise<void>;
   markReady!: () => void;
   readonly #exit: (code: number) => void;
+  #letGo: (connections: number) => void = () => {};
   #hasBeenReady = false;
 
   constructor({ exit }: { exit: (code: number) => void }) {
@@ -38,6 +39,7 @@ export class Lifecycle {
         if (!isControlMessage(message)) return;
         const control = message as ToInstance;
         if (control.choir === "drain") resolve(control.reason);
+        else if (control.choir === "let-go") this.#letGo(control.connections);
       });
       // The supervisor is gone, however it ended: nobody else will tell this process to go.
       process.once("disconnect", () => resolve("stop"));
@@ -66,6 +68,11 @@ export class Lifecycle {
   /** Says that clients are offered HTTP/1.1 only, in spite of --http2. */
   http1Only(app: string): void {
     this.#send({ choir: "http1-only", app });
+  }
+
+  /** Calls `letGo` when the supervisor wants some connections to go. */
+  onLetGo(letGo: (connections: number) => void): void {
+    this.#letGo = letGo;
   }
 
   /** Says what its copy of the code gives to the Runner. */

@@ -7,6 +7,7 @@ import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
 import { drainServer } from "../http/drain.ts";
+import { letGo } from "../http/let-go.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
 import type { DrainReason, InheritedListener } from "../protocol.ts";
@@ -42,6 +43,7 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     const { app, connections } = prepared;
     const acceptors = await untilFailed(role, listen(role, app.server));
     lifecycle.ready();
+    lifecycle.onLetGo((count) => letGo(connections, count, systemClock));
     const lastHeartbeat = startHeartbeat({
       intervalMs: role.birth.options.heartbeatInterval,
       connections,

@@ -10,11 +10,13 @@ import {
   MAX_VALUE_BYTES,
   MESSAGE_FIELD_BYTES,
   REFUSAL,
+  controlBytes,
   REQUEST_FRAME,
   encodeAnswer,
   encodeRefusal,
   frameError,
   type FrameReader,
+  writeControl,
 } from "./frames.ts";
 import type { LockAuthority } from "./lock-authority.ts";
 import { LockDesk } from "./lock-desk.ts";
@@ -79,6 +81,7 @@ export class Broker {
   #touched: Peer[] = [];
   #published = 0;
   #delivered = 0;
+  #bridge: Peer | undefined;
   /** Whether frames are being read: all that they cause is flushed behind them. */
   #isReading = false;
 
@@ -102,6 +105,19 @@ export class Broker {
 
   /** Connects an instance; from then on the stream is the broker's. */
   connect(connection: BrokerConnection): BrokerPeer {
+    return this.#connect(connection);
+  }
+
+  /**
+   * Connects what carries messages between machines, before any instance: it is told as well what instances retain, clear and
+   * subscribe to, by the frames that they sent.
+   */
+  connectBridge(connection: BrokerConnection): BrokerPeer {
+    this.#bridge = this.#connect(connection);
+    return this.#bridge;
+  }
+
+  #connect(connection: BrokerConnection): Peer {
     const { clock, unreadLimit, overloadWaitMs } = this.#options;
     const peer = new Peer(connection, this.#host, { clock, limit: unreadLimit, waitMs: overloadWaitMs });
     this.#peers.add(peer);
@@ -110,9 +126,11 @@ export class Broker {
 
   /** What it holds at the moment. */
   get stats(): BrokerStats {
+    // The bridge is no instance, and its subscription nobody's.
+    const bridges = this.#bridge === undefined || this.#bridge.closed ? 0 : 1;
     return {
-      peers: this.#peers.size,
-      subscriptions: this.#topics.size,
+      peers: this.#peers.size - bridges,
+      subscriptions: this.#topics.size - bridges,
       retained: this.#retained.size,
       retainedBytes: this.#retained.bytes,
       requests: this.#requests.pending,
@@ -142,7 +160,10 @@ export class Broker {
     },
     onGone: (peer) => {
       this.#peers.delete(peer);
-      for (const pattern of peer.patterns) this.#topics.remove(pattern, peer);
+      for (const pattern of peer.patterns) {
+        this.#topics.remove(pattern, peer);
+        this.#repeat(peer, FRAME.unsubscribe, pattern);
+      }
       peer.patterns.clear();
       this.#requests.onGone(peer);
       this.#locks.onGone(peer);
@@ -196,6 +217,7 @@ export class Broker {
     const id = from.retaining ?? 0;
     from.retaining = undefined;
     const refused = this.#retained.put(topic, frame);
+    if (refused === undefined) this.#repeat(from, FRAME.retain);
     this.#answer(
       from,
       refused === undefined ? encodeAnswer(FRAME.ack, id) : encodeRefusal(id, REFUSAL.retainedLimit, refused),
@@ -216,7 +238,7 @@ export class Broker {
         this.#unsubscribe(peer, frame.topic());
         break;
       case FRAME.clear:
-        this.#clear(frame.topic());
+        this.#clear(peer, frame.topic());
         break;
       case FRAME.flush:
         break;
@@ -237,6 +259,7 @@ export class Broker {
     if (!peer.patterns.has(pattern)) {
       peer.patterns.add(pattern);
       this.#topics.add(pattern, peer);
+      this.#repeat(peer, FRAME.subscribe, pattern);
     }
     // Nothing comes between these in the outbox: so the client knows which values belong to which subscription.
     this.#answer(peer, encodeAnswer(FRAME.begin, id));
@@ -247,11 +270,22 @@ export class Broker {
   #unsubscribe(peer: Peer, pattern: string): void {
     if (!peer.patterns.delete(pattern)) return;
     this.#topics.remove(pattern, peer);
+    this.#repeat(peer, FRAME.unsubscribe, pattern);
   }
 
-  #clear(topic: string): void {
+  #clear(peer: Peer, topic: string): void {
     if (!isTopic(topic)) throw frameError("clear without a valid topic");
     this.#retained.delete(topic);
+    this.#repeat(peer, FRAME.clear, topic);
+  }
+
+  /** Tells the bridge what an instance asked for. */
+  #repeat(from: Peer, type: number, topic = ""): void {
+    const bridge = this.#bridge;
+    if (bridge === undefined || from === bridge) return;
+    const frame = Buffer.allocUnsafe(controlBytes(topic));
+    writeControl(frame, 0, { type, id: 0, topic });
+    this.#desk.answer(bridge, frame);
   }
 
   #answer(peer: Peer, frame: Buffer): void {

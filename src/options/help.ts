@@ -22,6 +22,7 @@ export const GROUPS: Readonly<Record<OptionGroup, string>> = {
   limits: "Limits of the HTTP server",
   life: "Life of an instance",
   metrics: "Metrics",
+  messaging: "Messages between machines",
   logs: "Output",
 };
 

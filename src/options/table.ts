@@ -4,6 +4,7 @@
  * and reads nothing.
  */
 import { HEALTH_OPTIONS } from "./health-options.ts";
+import { MESSAGING_ROWS } from "./messaging-rows.ts";
 import { LOG_ROWS } from "./log-rows.ts";
 import { METRICS_OPTIONS } from "./metrics-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
@@ -61,7 +62,7 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "metrics" | "logs";
+export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "metrics" | "messaging" | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -271,6 +272,7 @@ export const OPTIONS = {
   }),
   ...HEALTH_OPTIONS,
   ...METRICS_OPTIONS,
+  ...MESSAGING_ROWS,
   ...LOG_ROWS,
 } as const;
 

@@ -63,7 +63,8 @@ export function withoutSecrets(options: ResolvedOptions): ResolvedOptions {
   return { ...options, ...Object.fromEntries(secrets.map((name) => [name, undefined])) };
 }
 
-function passwordSource(
+/** Where a password is, by its two options and systemd's credentials; `name` is its flag's. */
+export function passwordSource(
   name: string,
   environment: NodeJS.ProcessEnv,
   { value, file }: { value: string | undefined; file: string | undefined },

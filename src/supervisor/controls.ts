@@ -3,27 +3,64 @@
  * is one call, and what is seldom wanted is loaded when it is.
  */
 import type { Controllable } from "../control/controllable.ts";
-import type { EventFeed } from "../control/event-feed.ts";
+import type { Control } from "../control/control.ts";
 import type { MetricsCollector } from "../control/metrics/collector.ts";
 import { EventCounts } from "../control/metrics/event-counts.ts";
+import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts";
 import type { Broker } from "../messaging/broker.ts";
 import type { ResolvedOptions } from "../options/table.ts";
+import type { ChoirEvent } from "../events.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface ControlParts {
+  readonly control: Control;
   readonly supervisor: Supervisor;
-  readonly events: EventFeed;
   readonly broker: Broker;
   readonly sockets: readonly BoundSocket[];
-  readonly options: Pick<ResolvedOptions, "appMetrics">;
+  readonly options: Pick<ResolvedOptions, "appMetrics" | "metrics" | "metricsAddress" | "bindRetry">;
+}
+
+/** What was opened. */
+export interface OpenControls {
+  /** The control socket's path, as the event of the start has it. */
+  readonly socket: { readonly control?: string };
+  /** Says what else there is. */
+  start(emit: (event: ChoirEvent) => void): void;
+  /** Ends what else there is; the control socket goes last, by itself. */
+  close(): void;
+}
+
+/** Opens the control socket and, with --metrics, their port. */
+export async function openControls(parts: ControlParts): Promise<OpenControls> {
+  const { control, options } = parts;
+  const target = controlsOf(parts);
+  const metrics = options.metrics ? await openMetrics(options, (accept) => target.metrics(accept)) : undefined;
+  const socket = await control.open(target).catch((error: unknown) => {
+    metrics?.close();
+    throw error;
+  });
+  return {
+    socket: socket === undefined ? {} : { control: socket },
+    start: (emit) => metrics && emit({ event: "metrics-listening", url: metrics.url }),
+    close: () => metrics?.close(),
+  };
+}
+
+/** Loaded where they are wanted: it costs the others no memory. */
+async function openMetrics(
+  { metricsAddress, bindRetry }: ControlParts["options"],
+  source: MetricsSource,
+): Promise<MetricsServer> {
+  const { serveMetrics } = await import("../control/metrics/server.ts");
+  return serveMetrics(source, { address: metricsAddress, retryMs: bindRetry });
 }
 
 /** Puts together what may be called. */
-export function controlsOf(parts: ControlParts): Controllable {
-  const { supervisor, events } = parts;
+function controlsOf(parts: ControlParts): Controllable {
+  const { supervisor, control } = parts;
   const counts = new EventCounts();
-  events.subscribe((event) => counts.take(event));
+  control.events.subscribe((event) => counts.take(event));
   let collector: Promise<MetricsCollector> | undefined;
   return {
     snapshot: () => supervisor.snapshot(),

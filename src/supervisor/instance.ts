@@ -148,6 +148,11 @@ export class Instance {
     return this.#isLeaving;
   }
 
+  /** Has it close some connections, each with its next answer. */
+  letGo(connections: number): void {
+    this.#child.send({ choir: "let-go", connections });
+  }
+
   /** Tells it to answer what it has and to end; kills it at --shutdown-timeout. A second order changes nothing. */
   drain(reason: DrainReason): void {
     if (!this.#enter("draining")) return;

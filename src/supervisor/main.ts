@@ -4,20 +4,21 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
-import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
-import { controlsOf } from "./controls.ts";
+import { openControls } from "./controls.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -37,6 +38,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Set when an engine carries messages to other machines. */
+  readonly engine: EngineSource | undefined;
   /** What started the process has passed to it. */
   readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
@@ -59,10 +62,13 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
+  const broker = new Broker({ clock: systemClock });
+  const bridge = await openBridge(setup, broker, emit);
   const sockets = await openSockets(setup, emit);
   try {
-    return await supervise(setup, { sockets, emit, control, tls });
+    return await supervise(setup, { sockets, emit, control, tls, broker });
   } finally {
+    await bridge?.close();
     tls?.stop();
     close(sockets);
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
@@ -76,6 +82,15 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
+}
+
+/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
+async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
+  if (engine === undefined) return undefined;
+  const module = await import("./engine.ts");
+  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
+  await bridge.start();
+  return bridge;
 }
 
 /** Loaded where there is a service manager that listens: it costs the others no memory. */
@@ -98,25 +113,21 @@ interface Surroundings {
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
+  readonly broker: Broker;
 }
 
-async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }: Surroundings): Promise<Outcome> {
+async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
+  const { sockets, emit, control, tls } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const scheme = tls === undefined ? "http" : "https";
   const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
-  const broker = new Broker({ clock });
-  const launcher = makeLauncher(setup, { sockets, emit, control, tls }, { concurrency: instances, broker });
+  const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const controls = controlsOf({ supervisor, events: control.events, broker, sockets, options });
-  const metrics = await openMetrics(options, (accept) => controls.metrics(accept));
-  const socket = await control.open(controls).catch((error: unknown) => {
-    metrics?.close();
-    throw error;
-  });
+  const controls = await openControls({ ...surroundings, supervisor, options });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -129,41 +140,29 @@ async function supervise(setup: SupervisorSetup, { sockets, emit, control, tls }
   const reopenLogs = (): void => setup.logs.reopen();
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
   const { pid } = process;
-  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...(socket && { control: socket }) });
-  if (metrics !== undefined) emit({ event: "metrics-listening", url: metrics.url });
+  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...controls.socket });
+  controls.start(emit);
   tls?.start();
   service?.start();
   supervisor.start();
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
   const outcome = await supervisor.finished.finally(endRounds);
-  metrics?.close();
+  controls.close();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
-/** Loaded where they are wanted: it costs the others no memory. */
-async function openMetrics(options: ResolvedOptions, source: MetricsSource): Promise<MetricsServer | undefined> {
-  if (!options.metrics) return undefined;
-  const { serveMetrics } = await import("../control/metrics/server.ts");
-  return serveMetrics(source, { address: options.metricsAddress, retryMs: options.bindRetry });
-}
-
-interface Shared {
-  readonly concurrency: number;
-  readonly broker: Broker;
-}
-
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls }: Surroundings, shared: Shared) {
+function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
   const { options } = setup;
   return createLauncher({
     ...setup,
-    ...shared,
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
+    broker,
     clock: systemClock,
     emit,
   });

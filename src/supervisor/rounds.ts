@@ -7,6 +7,7 @@ import type { ChoirEvent } from "../events.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { Instance } from "./instance.ts";
 import type { Examiner } from "./launcher.ts";
+import { type BalanceMemory, decideBalance } from "./balance.ts";
 import { decideLiveness, type LivenessMemory, type Unresponsive } from "./liveness.ts";
 import { memoryLimit } from "./memory.ts";
 import { decideRecycling, NO_RECYCLING, type RecycleLimits } from "./recycling.ts";
@@ -46,6 +47,7 @@ class Rounds {
   readonly #condemned = new Set<Instance>();
   #liveness: LivenessMemory | undefined;
   #recycling = NO_RECYCLING;
+  #balance: BalanceMemory = new Map();
   #stopped = false;
 
   constructor(supervisor: Watched, context: RoundsContext) {
@@ -61,6 +63,7 @@ class Rounds {
       if (this.#stopped) return;
       this.#checkLiveness();
       this.#checkLimits();
+      this.#checkBalance();
       this.next();
     });
   }
@@ -107,6 +110,20 @@ class Rounds {
       `its event loop is blocked for more than ${options.unresponsiveTimeout} ms (--unresponsive-timeout)`,
       "unresponsive",
     );
+  }
+
+  #checkBalance(): void {
+    const { live, isSettled } = this.#supervisor;
+    if (!isSettled || live.some(({ state }) => state !== "ready")) return;
+    const { clock, emit } = this.#context;
+    const { memory, letGo } = decideBalance(this.#balance, { now: clock.now(), instances: live });
+    this.#balance = memory;
+    for (const { uid, connections } of letGo) {
+      const instance = live.find((each) => each.uid === uid);
+      if (instance === undefined) continue;
+      emit({ event: "connections-moved", ...instance.place, connections });
+      instance.letGo(connections);
+    }
   }
 
   #checkLimits(): void {

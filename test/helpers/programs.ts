@@ -6,10 +6,18 @@ import { accessSync, constants } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 
-/** Those of the programs that are not in PATH. */
+/** Debian puts servers into folders that a user's PATH lacks. */
+const MORE_FOLDERS = ["/usr/sbin", "/sbin"];
+
+/** The program's path, where it is installed. */
+export function findProgram(program: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(path.delimiter), ...MORE_FOLDERS];
+  return folders.map((folder) => path.join(folder, program)).find(isExecutable);
+}
+
+/** Those of the programs that are not installed. */
 function missingPrograms(programs: readonly string[]): string[] {
-  const folders = (process.env["PATH"] ?? "").split(path.delimiter);
-  return programs.filter((program) => !folders.some((folder) => isExecutable(path.join(folder, program))));
+  return programs.filter((program) => findProgram(program) === undefined);
 }
 
 /** A `describe` that needs programs, or something else of the machine: `obstacle` says why it cannot run here. */

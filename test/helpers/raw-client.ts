@@ -16,6 +16,8 @@ export class RawClient {
 
   private constructor(socket: net.Socket) {
     this.socket = socket;
+    // Else the kernel keeps a second small piece until the first one is acknowledged, by its own clock.
+    socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       this.received += chunk.toString("latin1");
       for (const changed of this.#changed) changed();

@@ -33,6 +33,7 @@ export const SNAPSHOT: Snapshot = {
             requests: 12_345,
             inFlight: 3,
             connections: 7,
+            upgraded: 2,
             rss: 58_400_000,
             heapFill: 0.1,
             heapUsed: 1,

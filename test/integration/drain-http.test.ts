@@ -338,6 +338,34 @@ test("gives a head that is half sent when the grace ends one more second", async
   await drained;
 });
 
+test("a head that goes on coming has five seconds more, and no longer", async () => {
+  await start(answer);
+  const slow = await connectIdle();
+  const endless = await connectIdle();
+  const { drained } = await drainable.beginDrain();
+  slow.send("GET /slow HTTP/1.1\r\n");
+  endless.send("GET /endless HTTP/1.1\r\n");
+  await turns();
+  drainable.clock.advance(500);
+  for (let second = 1; second <= 4; second++) {
+    await turns();
+    slow.send(`X-${second}: y\r\n`);
+    endless.send(`X-${second}: y\r\n`);
+    await turns();
+    drainable.clock.advance(1000);
+  }
+  await turns();
+  slow.send("Host: x\r\n\r\n");
+  endless.send("X-5: y\r\n");
+  expect(await slow.end()).toBe("fin");
+  expect(slow.received).toMatch(/of \/slow$/);
+  await turns();
+  drainable.clock.advance(1000);
+  expect(await endless.end()).toBe("fin");
+  expect(endless.received).toBe("");
+  await drained;
+});
+
 test("a request that comes during the grace has all the time it needs", async () => {
   const { listener, came, release } = held();
   await start(listener);

@@ -1,6 +1,6 @@
 /** R12 and R13: an instance whose loop is blocked, or whose process is stopped, delays its own requests and nobody else's. */
 import { describe, expect, test } from "vitest";
-import { ask, until } from "../helpers/start-runner.ts";
+import { ask, type Running, until } from "../helpers/start-runner.ts";
 import type { Failure } from "./clients/journal.ts";
 import { EVERYONE, startLoad } from "./load.ts";
 import { answers, readyPids, startProgram } from "./program.ts";
@@ -34,14 +34,16 @@ const percentile99 = (times: number[]): number => times.toSorted((a, b) => a - b
 const passed = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.each(["blocked", "stopped"] as const)("an instance that is %s for a while", (how) => {
-  async function stall(url: string, pid: number): Promise<void> {
+  /** Resolves when it has begun, with its end: what an instance had accepted before waits with it. */
+  async function stall(runner: Running, url: string): Promise<{ over: Promise<void> }> {
     if (how === "blocked") {
-      await ask(`${url}/block?ms=${STALL_MS}`);
-      return;
+      const over = ask(`${url}/block?ms=${STALL_MS}`).then(() => {});
+      await runner.line((line) => line.msg === "blocking", "the loop to be blocked");
+      return { over };
     }
-    process.kill(pid, "SIGSTOP");
-    await passed(STALL_MS);
-    process.kill(pid, "SIGCONT");
+    const [pid] = readyPids(runner);
+    process.kill(pid!, "SIGSTOP");
+    return { over: passed(STALL_MS).then(() => void process.kill(pid!, "SIGCONT")) };
   }
 
   test("leaves the others as fast as they were", async () => {
@@ -50,9 +52,9 @@ describe.each(["blocked", "stopped"] as const)("an instance that is %s for a whi
     const normal = measure(`${target.origin}/pid`);
     await passed(STALL_MS / 2);
     const before = percentile99(await normal());
-    const stalling = stall(target.origin, readyPids(runner)[0]!);
+    const { over } = await stall(runner, target.origin);
     const others = measure(`${target.origin}/pid`);
-    await stalling;
+    await over;
     const during = await others();
     expect(during.length).toBeGreaterThan(100);
     // Half of the service is left, on a machine that others use too.
@@ -65,7 +67,9 @@ describe.each(["blocked", "stopped"] as const)("an instance that is %s for a whi
     await using _ = runner;
     const load = startLoad(target, EVERYONE, 5);
     await answers(load, 300);
-    await stall(target.origin, readyPids(runner)[0]!);
+    await (
+      await stall(runner, target.origin)
+    ).over;
     await answers(load, 500);
     await load.stop();
     expectNoLoss(load, runner);

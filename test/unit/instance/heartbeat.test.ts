@@ -19,6 +19,7 @@ function setUp({ long = [] as (typeof LONG)[] } = {}) {
     clock,
     connections: {
       count: 3,
+      upgraded: 1,
       requests: 2,
       totalRequests: 41,
       totalConnections: 7,

@@ -15,6 +15,7 @@ const STATISTICS: Statistics = {
   requests: 0,
   inFlight: 0,
   connections: 0,
+  upgraded: 0,
   rss: 50e6,
   heapUsed: 10e6,
   heapLimit: 100e6,

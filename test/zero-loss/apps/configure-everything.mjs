@@ -31,6 +31,8 @@ export function configureEverything(app) {
   });
   app.get("/pid", () => String(process.pid));
   app.get("/block", (request) => {
+    // From here on it accepts nothing.
+    console.log("blocking");
     const end = performance.now() + Number(request.query.ms);
     while (performance.now() < end);
     return "unblocked";

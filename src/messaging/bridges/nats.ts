@@ -1,0 +1,136 @@
+/**
+ * NATS as the engine between machines: subjects for messages, a JetStream key-value bucket for retained values where the server has
+ * JetStream. Runs in the supervisor, which loads it only with --pub-sub-url nats:// or tls://.
+ */
+import type * as Kv from "@nats-io/kv";
+import type * as Transport from "@nats-io/transport-node";
+import type { NatsConnection, NodeConnectionOptions, Subscription } from "@nats-io/transport-node";
+import { describeThrown } from "../../errors.ts";
+import type { Engine, EngineConnection, EngineListener, Outbound } from "./engine.ts";
+import { loadOptional } from "./load-optional.ts";
+import { prefixToken } from "./names.ts";
+import { NatsValues } from "./nats-values.ts";
+import type { EngineAccess } from "./access.ts";
+
+interface Packages {
+  readonly transport: typeof Transport;
+  readonly kv: typeof Kv;
+}
+
+const CONNECT_MS = 5000;
+/** The client's own look at a silent connection; the bridge's greeting is quicker where there is traffic. */
+const PING_MS = 10_000;
+
+/** Loads the client; `prefix` is the app's name. Rejects with a ChoirError that says what to install. */
+export async function openNats(access: EngineAccess, prefix: string): Promise<Engine> {
+  const packages: Packages = {
+    transport: await loadOptional("nats", () => import("@nats-io/transport-node")),
+    kv: await loadOptional("nats", () => import("@nats-io/kv")),
+  };
+  return {
+    kind: "nats",
+    url: access.shown,
+    connect: async (listener) => {
+      const connection = await packages.transport.connect(connectOptions(packages, access));
+      return NatsEngineConnection.open(connection, { packages, prefix, listener });
+    },
+  };
+}
+
+/** Reconnecting is the bridge's: it is the same for every engine, and knows what was not sent. */
+function connectOptions({ transport }: Packages, access: EngineAccess): NodeConnectionOptions {
+  const { servers, user, password, tls, credentials } = access;
+  return {
+    servers: [...servers],
+    name: "choir",
+    reconnect: false,
+    timeout: CONNECT_MS,
+    pingInterval: PING_MS,
+    // A name without a password is NATS's token.
+    ...(user !== undefined && password === undefined && { token: user }),
+    ...(password !== undefined && { user: user ?? "", pass: password }),
+    ...(credentials !== undefined && { authenticator: transport.credsAuthenticator(credentials) }),
+    ...(tls !== undefined && { tls }),
+  };
+}
+
+interface Context {
+  readonly packages: Packages;
+  readonly prefix: string;
+  readonly listener: EngineListener;
+}
+
+class NatsEngineConnection implements EngineConnection {
+  readonly closed: Promise<unknown>;
+  readonly values: NatsValues | undefined;
+  readonly maxPayload: number;
+  readonly #connection: NatsConnection;
+  readonly #listener: EngineListener;
+  readonly #subscriptions = new Map<string, Subscription>();
+
+  private constructor(connection: NatsConnection, bucket: Kv.KV | undefined, listener: EngineListener) {
+    this.#connection = connection;
+    this.#listener = listener;
+    this.maxPayload = connection.info?.max_payload ?? 1024 * 1024;
+    this.values = bucket === undefined ? undefined : new NatsValues(bucket);
+    this.closed = connection.closed().then((error) => error ?? new Error("the connection was closed"));
+    void this.#watch();
+  }
+
+  static async open(
+    connection: NatsConnection,
+    { packages, prefix, listener }: Context,
+  ): Promise<NatsEngineConnection> {
+    const bucket = await openBucket(connection, packages, `choir_${bucketToken(prefix)}_retained`).catch(
+      (error: unknown) => {
+        if (connection.isClosed()) throw error;
+        listener.warning(
+          `Retained values are not kept for machines that join later, since JetStream cannot be used: ${describeThrown(error)}`,
+        );
+        return undefined;
+      },
+    );
+    return new NatsEngineConnection(connection, bucket, listener);
+  }
+
+  async send(messages: readonly Outbound[]): Promise<void> {
+    for (const { subject, data } of messages) this.#connection.publish(subject, data);
+    await this.#connection.flush();
+  }
+
+  subscribe(pattern: string): void {
+    if (this.#subscriptions.has(pattern) || this.#connection.isClosed()) return;
+    const subscription = this.#connection.subscribe(pattern, {
+      callback: (error, message) => {
+        if (error === null) this.#listener.message(message.subject, message.data);
+        else this.#listener.warning(`Subscription to ${pattern} ended: ${error.message}`);
+      },
+    });
+    this.#subscriptions.set(pattern, subscription);
+  }
+
+  unsubscribe(pattern: string): void {
+    this.#subscriptions.get(pattern)?.unsubscribe();
+    this.#subscriptions.delete(pattern);
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /** What the server refuses comes later than the call that it is about. */
+  async #watch(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === "error") this.#listener.warning(status.error.message);
+    }
+  }
+}
+
+async function openBucket(connection: NatsConnection, { kv }: Packages, name: string): Promise<Kv.KV> {
+  return new kv.Kvm(connection).create(name, { history: 1 });
+}
+
+/** A bucket's name has letters, digits, `_` and `-` only. */
+function bucketToken(prefix: string): string {
+  return prefixToken(prefix).replaceAll(/[^A-Za-z0-9-]/g, (char) => `_${char.charCodeAt(0).toString(16)}`);
+}
