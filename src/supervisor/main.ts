@@ -157,6 +157,7 @@ function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Su
   const { options } = setup;
   return createLauncher({
     ...setup,
+    concurrency,
     sockets,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
