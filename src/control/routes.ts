@@ -2,33 +2,11 @@
  * The one table of what the control socket answers: every route calls one method of the Supervisor and decides nothing. Used in
  * the supervisor; src/control/client.ts is the other side.
  */
-import { ChoirError, quote } from "../errors.ts";
+import { quote } from "../errors.ts";
 import { TextAnswer } from "./answers.ts";
-import type { Controllable } from "./controllable.ts";
-
-/** A request that was read and found right: all that is left is to carry it out; see `Answer` for what it may give. */
-export type Call = (target: Controllable, by: string) => unknown;
-
-/** What a route is told of a request besides its body. */
-export interface RequestFacts {
-  readonly query: URLSearchParams;
-  readonly accept: string | undefined;
-}
-
-export interface Route {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  /** One sentence for docs/commands.md. */
-  readonly about: string;
-  /** What a `choir` command is called that asks for it. */
-  readonly command: string;
-  /** Status of an answer that is one JSON document. */
-  readonly status: 200 | 202;
-  /** A stream of its events goes on until the supervisor has ended. */
-  readonly lasting: boolean;
-  /** Reads the request's body; throws ERR_CHOIR_REQUEST when it is not what the route takes. */
-  read(body: Readonly<Record<string, unknown>>, facts: RequestFacts): Call;
-}
+import { OPEN_METRICS, PROMETHEUS_TEXT } from "./metrics/family.ts";
+import { nothingIn, requestError, type Route } from "./route.ts";
+import { WATCH_ROUTES } from "./watch-routes.ts";
 
 /** Most instances that may be asked for, as for --concurrency. */
 const MOST_INSTANCES = 1024;
@@ -50,6 +28,7 @@ export const ROUTES: readonly Route[] = [
     command: "choir metrics",
     status: 200,
     lasting: false,
+    gives: [PROMETHEUS_TEXT.contentType, OPEN_METRICS.contentType],
     read: (body, { accept }) => nothingIn(body, async (target) => new TextAnswer(await target.metrics(accept))),
   },
   {
@@ -65,6 +44,14 @@ export const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/scale",
     about: 'another number of instances: `{"instances": 4}`',
+    takes: [
+      {
+        name: "instances",
+        about: "How many",
+        schema: { type: "integer", minimum: 1, maximum: MOST_INSTANCES },
+        required: true,
+      },
+    ],
     command: "choir scale",
     status: 200,
     lasting: false,
@@ -90,15 +77,6 @@ export const ROUTES: readonly Route[] = [
     lasting: true,
     read: (body) => nothingIn(body, (target, by) => target.stop(by)),
   },
+  ...WATCH_ROUTES,
 ];
 
-/** Makes the error about a request that is not what a route takes. */
-export function requestError(message: string): ChoirError {
-  return new ChoirError("ERR_CHOIR_REQUEST", message);
-}
-
-function nothingIn(body: Readonly<Record<string, unknown>>, call: Call): Call {
-  const [unknown] = Object.keys(body);
-  if (unknown !== undefined) throw requestError(`Unknown field ${quote(unknown)} in the request`);
-  return call;
-}

@@ -9,9 +9,9 @@ import { http } from "../http/node-http.ts";
 import type { Controllable, ControlFault } from "./controllable.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
-import { TextAnswer } from "./answers.ts";
-import { callerOf, factsOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
-import type { Call, Route } from "./routes.ts";
+import { BytesAnswer, sendBytes, StreamAnswer, TextAnswer, TextStream } from "./answers.ts";
+import { callerOf, factsOf, readBody, Refusal, routeOf } from "./request.ts";
+import type { Call, Route } from "./route.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
 
 export interface ControlServerOptions {
@@ -32,7 +32,7 @@ export class ControlServer {
   readonly #http: Server;
   readonly #closeTimeout: number;
   /** Answers that end when the supervisor does. */
-  readonly #lasting = new Set<EventStream>();
+  readonly #lasting = new Set<EventStream | TextStream>();
   #socket: ControlSocket | undefined;
 
   constructor(target: Controllable, { events, requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions) {
@@ -75,13 +75,32 @@ export class ControlServer {
     response.on("error", () => {});
     try {
       const route = routeOf(request);
-      const call = route.read(await readBody(request), factsOf(request));
+      const facts = factsOf(request);
+      const call = route.read(await readBody(request), facts);
       const by = callerOf(request, route);
-      if (wantsLines(request)) await this.#stream(response, { route, call, by });
-      else answer(response, route.status, (await call(this.#target, by)) ?? {});
+      // What has a form of its own shows events itself, if at all.
+      if (facts.lines && route.gives === undefined) await this.#stream(response, { route, call, by });
+      else await this.#answer(response, route.status, (await call(this.#target, by)) ?? {});
     } catch (thrown) {
       refuse(response, thrown);
     }
+  }
+
+  /** Answers with what a call gave. */
+  async #answer(response: ServerResponse, status: number, value: unknown): Promise<void> {
+    if (value instanceof StreamAnswer) {
+      const stream = new TextStream(response, value.contentType);
+      this.#keep(stream);
+      value.begin(stream);
+    } else if (value instanceof BytesAnswer) await sendBytes(response, value);
+    else if (value instanceof TextAnswer) sendText(response, status, value);
+    else send(response, status, value);
+  }
+
+  /** Ends it when the supervisor does. */
+  #keep(stream: TextStream): void {
+    this.#lasting.add(stream);
+    stream.onClose(() => this.#lasting.delete(stream));
   }
 
   async #stream(
@@ -102,12 +121,6 @@ export class ControlServer {
     }
     stream.end();
   }
-}
-
-/** Answers with what a call gave. */
-function answer(response: ServerResponse, status: number, value: unknown): void {
-  if (value instanceof TextAnswer) sendText(response, status, value);
-  else send(response, status, value);
 }
 
 function send(

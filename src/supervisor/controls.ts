@@ -7,9 +7,12 @@ import type { Control } from "../control/control.ts";
 import type { MetricsCollector } from "../control/metrics/collector.ts";
 import { EventCounts } from "../control/metrics/event-counts.ts";
 import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts";
+import { LEVELS, levelName } from "../logs/levels.ts";
+import type { LogRouter } from "../logs/router.ts";
 import type { Broker } from "../messaging/broker.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { ChoirEvent } from "../events.ts";
+import { profileOf } from "./profile.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -17,6 +20,8 @@ export interface ControlParts {
   readonly control: Control;
   readonly supervisor: Supervisor;
   readonly broker: Broker;
+  readonly logs: LogRouter;
+  readonly emit: (event: ChoirEvent) => void;
   readonly sockets: readonly BoundSocket[];
   readonly options: Pick<ResolvedOptions, "appMetrics" | "metrics" | "metricsAddress" | "bindRetry">;
 }
@@ -58,7 +63,7 @@ async function openMetrics(
 
 /** Puts together what may be called. */
 function controlsOf(parts: ControlParts): Controllable {
-  const { supervisor, control } = parts;
+  const { supervisor, control, logs, emit } = parts;
   const counts = new EventCounts();
   control.events.subscribe((event) => counts.take(event));
   let collector: Promise<MetricsCollector> | undefined;
@@ -71,6 +76,19 @@ function controlsOf(parts: ControlParts): Controllable {
       collector ??= makeCollector(parts, counts);
       return (await collector).metrics(accept);
     },
+    follow: (listener) => control.events.subscribe(listener),
+    logs: logs.tail,
+    logLevel: () => levelName(logs.level),
+    setLogLevel(level, by) {
+      const was = levelName(logs.level);
+      logs.level = LEVELS[level];
+      emit({ event: "log-level-changed", level, was, by });
+    },
+    reopenLogs(by) {
+      logs.reopen();
+      emit({ event: "logs-reopened", by });
+    },
+    profile: (slot, what) => profileOf(supervisor.live, slot, what),
   };
 }
 

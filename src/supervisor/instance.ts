@@ -89,6 +89,7 @@ export class Instance {
   #state: InstanceState = "starting";
   #readyAt: number | undefined;
   #heardAt: number | undefined;
+  #excuses = 0;
   #longRequests: readonly OpenRequest[] = [];
   #isLeaving = false;
   #deadline: Timer;
@@ -135,7 +136,21 @@ export class Instance {
 
   /** When it was heard last, by the clock; undefined until it was ready. */
   get heardAt(): number | undefined {
-    return this.#heardAt;
+    return this.isExcused ? this.#clock.now() : this.#heardAt;
+  }
+
+  /** Whether somebody looks into it. */
+  get isExcused(): boolean {
+    return this.#excuses > 0;
+  }
+
+  /** Counts as heard until the function it returns is called: what it was asked for may block its event loop for long. */
+  excuse(): () => void {
+    this.#excuses += 1;
+    return () => {
+      this.#excuses -= 1;
+      this.#heardAt = this.#clock.now();
+    };
   }
 
   /** The oldest requests that it had been working on for long when it was heard last. */

@@ -127,7 +127,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
   const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const controls = await openControls({ ...surroundings, supervisor, options });
+  const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({

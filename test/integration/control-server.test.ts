@@ -7,12 +7,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { askForStatus, callControl } from "../../src/control/client.ts";
-import type { Controllable } from "../../src/control/controllable.ts";
+import type { Controllable, ProfileRequest } from "../../src/control/controllable.ts";
 import { Control, type ControlSetup } from "../../src/control/control.ts";
 import { EventFeed } from "../../src/control/event-feed.ts";
 import { ControlServer } from "../../src/control/server.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { ChoirEvent } from "../../src/events.ts";
+import type { ChoirEvent, LevelName } from "../../src/events.ts";
+import { LogTail } from "../../src/logs/tail.ts";
 import type { RestartResult } from "../../src/supervisor/snapshot.ts";
 import { ask } from "../helpers/start-runner.ts";
 import { SNAPSHOT } from "../helpers/snapshots.ts";
@@ -49,6 +50,38 @@ class FakeSupervisor implements Controllable {
   async metrics(accept: string | undefined): Promise<{ contentType: string; text: string }> {
     return { contentType: "text/plain", text: `accepted ${accept}\n` };
   }
+
+  readonly logs = new LogTail(1000);
+  level: LevelName = "info";
+
+  follow(listener: (event: ChoirEvent) => void): () => void {
+    return events.subscribe(listener);
+  }
+
+  logLevel(): LevelName {
+    return this.level;
+  }
+
+  setLogLevel(level: LevelName, by: string): void {
+    this.calls.push(["setLogLevel", level, by]);
+    this.level = level;
+  }
+
+  reopenLogs(by: string): void {
+    this.calls.push(["reopenLogs", by]);
+  }
+
+  /** What a profile is made of. */
+  parts: AsyncGenerator<Buffer> = chunks();
+
+  profile(slot: number, what: ProfileRequest): AsyncIterable<Buffer> {
+    this.calls.push(["profile", slot, what]);
+    return this.parts;
+  }
+}
+
+async function* chunks(...texts: string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) yield Buffer.from(text);
 }
 
 let temp: string;

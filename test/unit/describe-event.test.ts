@@ -29,6 +29,12 @@ const EXPIRING = {
 } as const;
 
 const SENTENCES: [ChoirEvent, string, string][] = [
+  [
+    { event: "log-level-changed", level: "debug", was: "info", by: "choir logs" },
+    "info",
+    "Log level debug on choir logs, was info",
+  ],
+  [{ event: "logs-reopened", by: "choir logs" }, "info", "Log files reopened on choir logs"],
   [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
   [
     { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },
