@@ -14,13 +14,17 @@ import { memory } from "./rows/memory.ts";
 import { newConnection } from "./rows/new-connection.ts";
 import { outage } from "./rows/outage.ts";
 import { restart } from "./rows/restart.ts";
+import { http2 } from "./rows/http2.ts";
 import { START } from "./rows/start.ts";
+import { tls } from "./rows/tls.ts";
+import { zone } from "./rows/zone.ts";
 import type { Surroundings } from "./serving.ts";
 
 export function httpDiscipline(surroundings: Surroundings, nodeVersion: string): Discipline<HttpSetup, HttpServing> {
   return {
     contestants: [
       choir(surroundings, { name: "choir", title: "Choir" }),
+      choir(surroundings, { name: "choir-zone", title: "Choir with --use-zone", args: ["--use-zone"], variant: true }),
       bare(surroundings),
       cluster(surroundings, "round-robin"),
       cluster(surroundings, "none"),
@@ -41,6 +45,10 @@ export function httpDiscipline(surroundings: Surroundings, nodeVersion: string):
       outage(surroundings),
       keepAlive(surroundings, "plain"),
       newConnection(surroundings, "plain"),
+      http2(surroundings),
+      tls(surroundings, "full"),
+      tls(surroundings, "resumed"),
+      zone(surroundings),
       memory(surroundings, 8, "idle"),
       memory(surroundings, 8, "loaded"),
     ],

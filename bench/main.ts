@@ -4,6 +4,7 @@ import { readCommandLine, type Request, USAGE } from "./command-line.ts";
 import { httpDiscipline } from "./http-discipline.ts";
 import { chooseNode, installPeers } from "./install.ts";
 import { describeMachine, nodeVersionOf, versions } from "./machine.ts";
+import { messageDiscipline } from "./message-discipline.ts";
 import { Processes } from "./processes.ts";
 import type { Report } from "./report/report.ts";
 import { renderText } from "./report/text.ts";
@@ -30,11 +31,13 @@ async function main(request: Request): Promise<number> {
 async function measure(request: Request, processes: Processes): Promise<Report> {
   const node = chooseNode(request.node);
   const nodeVersion = nodeVersionOf(node);
-  const http = httpDiscipline({ processes, node }, nodeVersion);
-  const all = { rows: [...http.rows], contestants: [...http.contestants] };
+  const [http, messages] = [httpDiscipline({ processes, node }, nodeVersion), messageDiscipline({ processes, node })];
+  const all = {
+    rows: [...http.rows, ...messages.rows],
+    contestants: [...http.contestants, ...messages.contestants],
+  };
   checkNames(request, all);
-  const chosen = select(http, request);
-  const missing = unmeasurable([...chosen.rows]);
+  const missing = unmeasurable(all.rows.filter(({ name }) => request.only?.includes(name) ?? true));
   const results = new Results();
   const options: RoundsOptions = {
     ...request,
@@ -43,7 +46,8 @@ async function measure(request: Request, processes: Processes): Promise<Report> 
     clear: () => void processes.killAll(),
   };
   const before = os.loadavg()[0] ?? 0;
-  await runRounds(without(chosen, missing), options);
+  await runRounds(without(select(http, request), missing), options);
+  await runRounds(without(select(messages, request), missing), options);
   const rows = results.summarise(all.rows);
   return {
     at: new Date().toISOString(),

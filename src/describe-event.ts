@@ -61,7 +61,11 @@ const DESCRIBERS: Describers = {
   "instance-killed": describeKill,
   "pubsub-overload": (event) => ({
     level: "warn",
-    message: `${subject(event)} reads its pub/sub messages too slowly: the oldest ${count(event.dropped, "message")} dropped, ${count(event.droppedBytes, "byte")}`,
+    message: `${subject(event)} reads its pub/sub messages too slowly and loses the oldest until it has caught up: ${count(event.dropped, "message")} so far, ${count(event.droppedBytes, "byte")}`,
+  }),
+  "pubsub-recovered": (event) => ({
+    level: "info",
+    message: `${subject(event)} reads its pub/sub messages again: it lost ${count(event.dropped, "message")}, ${count(event.droppedBytes, "byte")}`,
   }),
   "pubsub-broken": (event) => ({
     level: "error",

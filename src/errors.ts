@@ -64,6 +64,12 @@ export const ERRORS = {
     remedy:
       "The message names the file and what is wrong with it. While the service runs, the certificate before it stays in use.",
   },
+  ERR_CHOIR_USER: {
+    exit: EXIT.config,
+    about:
+      "The instances cannot run as --user and --group say: there is none of that name, or the supervisor is not root.",
+    remedy: "Create the user or the group, start the supervisor as root, or leave the options away.",
+  },
   ERR_CHOIR_LOG_FILE: {
     exit: EXIT.config,
     about: "A log file cannot be written when the program starts, or its owner is not known.",

@@ -120,6 +120,8 @@ export type ChoirEvent =
   /** It holds far more connections than the others: so many are closed, each with its next answer. */
   | ({ readonly event: "connections-moved"; readonly connections: number } & OfInstance)
   | ({ readonly event: "pubsub-overload"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
+  /** It reads again: all that it lost since "pubsub-overload". */
+  | ({ readonly event: "pubsub-recovered"; readonly dropped: number; readonly droppedBytes: number } & OfInstance)
   | ({ readonly event: "pubsub-broken"; readonly error: string } & OfInstance)
   /** Other machines can be reached: --pub-sub-url. */
   | { readonly event: "engine-connected"; readonly engine: string; readonly url: string }

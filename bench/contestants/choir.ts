@@ -12,13 +12,18 @@ export interface ChoirVariant {
   readonly title: string;
   /** Added to its command line. */
   readonly args?: readonly string[];
+  readonly variant?: boolean;
 }
 
 /** Makes Choir a contestant; variants take part only in rows that name them. */
-export function choir(surroundings: Surroundings, { name, title, args = [] }: ChoirVariant): HttpContestant {
+export function choir(
+  surroundings: Surroundings,
+  { name, title, args = [], variant = false }: ChoirVariant,
+): HttpContestant {
   return {
     name,
     title,
+    variant,
     unable: () => undefined,
     start: (setup) => start(surroundings, setup, args),
   };

@@ -10,15 +10,18 @@ import { nearestName } from "../options/nearest.ts";
 import { optionError } from "../options/origin.ts";
 import { commandHelp, overallHelp } from "./command-help.ts";
 import type { CommandFlags, CommandSpec } from "./commands/command.ts";
+import { publish } from "./commands/publish.ts";
 import { restart } from "./commands/restart.ts";
 import { scale } from "./commands/scale.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
+import { subscribe } from "./commands/subscribe.ts";
+import { systemd } from "./commands/systemd.ts";
 import { print, reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order of help. */
-export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop];
+export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop, publish, subscribe, systemd];
 
 /** Runs a command line, without node and the file; resolved with the exit code. */
 export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {
@@ -72,6 +75,7 @@ function commandOf(name: string): CommandSpec {
 
 function readCommandLine(spec: CommandSpec, args: readonly string[]): { operands: string[]; flags: CommandFlags } {
   const command = new Command().helpOption(false).exitOverride();
+  if (spec.passThrough === true) command.passThroughOptions();
   command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   for (const { flag } of spec.flags) command.option(flag);
   const { operands, unknown } = parse(command, args);
@@ -95,6 +99,8 @@ function parse(command: Command, args: readonly string[]): { operands: string[];
 function unknownFlag(spec: CommandSpec, flag: string) {
   const [typed = ""] = flag.split("=");
   const nearest = nearestName(typed, [...spec.flags.map(({ flag }) => flag.split(" ")[0] ?? ""), "--help"]);
-  const advice = nearest === undefined ? `; choir ${spec.name} --help lists its options` : `, did you mean ${nearest}?`;
+  const others = spec.passThrough === true ? "; options of the app follow its file" : "";
+  const advice =
+    nearest === undefined ? `${others}; choir ${spec.name} --help lists its options` : `, did you mean ${nearest}?`;
   return optionError(`Unknown option ${typed} of choir ${spec.name}${advice}`);
 }

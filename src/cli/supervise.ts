@@ -13,6 +13,7 @@ import { resolveOptions } from "../options/resolve.ts";
 import { takeServiceManager } from "../options/service-manager.ts";
 import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "../runner-options.ts";
+import { resolveIdentity } from "../supervisor/identity.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import { runSupervisor } from "../supervisor/main.ts";
@@ -66,6 +67,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     origins: resolution.origins,
     declared: declarationOf(name, given),
     tls,
+    identity: resolveIdentity(options),
     engine,
     serviceManager: takeServiceManager(),
     logs,

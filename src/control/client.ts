@@ -31,6 +31,12 @@ export interface CallOptions {
   readonly timeout: number;
 }
 
+export interface FollowOptions extends Pick<CallOptions, "path" | "timeout"> {
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly signal: AbortSignal;
+  readonly onLine: (line: string) => void;
+}
+
 const STATUS_TIMEOUT_MS = 5000;
 
 /** Asks who is at a control socket's path. */
@@ -66,6 +72,22 @@ export async function callControl(file: string, options: CallOptions): Promise<u
   } catch (error) {
     if (error instanceof ChoirError) throw error;
     throw unreachable(file, error);
+  }
+}
+
+/**
+ * Calls a route whose answer is a line now and then, and resolves when it ends or the signal aborts. Throws as `callControl`.
+ */
+export async function followControl(file: string, options: FollowOptions): Promise<void> {
+  const { path, body, timeout, signal, onLine } = options;
+  const response = await send(file, { method: "POST", path, body, timeout, onEvent: () => {} });
+  signal.addEventListener("abort", () => response.destroy());
+  try {
+    if (isLines(response)) await eachLine(response, onLine);
+    else throw faultError((await readWhole(response)).fault);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error instanceof ChoirError ? error : unreachable(file, error);
   }
 }
 
@@ -124,17 +146,21 @@ async function readWhole(response: IncomingMessage): Promise<Read> {
 
 async function readLines(response: IncomingMessage, { onEvent }: CallOptions): Promise<Read> {
   let read: Read = {};
+  await eachLine(response, (line) => {
+    const value: unknown = JSON.parse(line);
+    if (isEvent(value)) onEvent?.(value);
+    else read = { result: fieldOf(value, "result"), fault: fieldOf(value, "error") };
+  });
+  return read;
+}
+
+async function eachLine(response: IncomingMessage, take: (line: string) => void): Promise<void> {
   let unfinished = "";
   for await (const chunk of response.setEncoding("utf8") as AsyncIterable<string>) {
     const lines = (unfinished + chunk).split("\n");
     unfinished = lines.pop() ?? "";
-    for (const line of lines) {
-      const value: unknown = JSON.parse(line);
-      if (isEvent(value)) onEvent?.(value);
-      else read = { result: fieldOf(value, "result"), fault: fieldOf(value, "error") };
-    }
+    for (const line of lines) take(line);
   }
-  return read;
 }
 
 /** An error of the supervisor's, with its own words; of a newer one, perhaps with a code that is not known here. */

@@ -6,6 +6,7 @@ import type { ChoirEvent, LevelName } from "../events.ts";
 import type { LogTail } from "../logs/tail.ts";
 import type { Question } from "../protocol.ts";
 import type { MetricsText } from "./metrics/collector.ts";
+import type { Listener, ListenerSink } from "../messaging/operator.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "../supervisor/snapshot.ts";
 
 /** `by` says who asked, for the log. */
@@ -28,6 +29,15 @@ export interface Controllable {
   reopenLogs(by: string): void;
   /** Looks into the instance that serves in a slot; fails when there is none, or it does not answer. */
   profile(slot: number, what: ProfileRequest): AsyncIterable<Buffer>;
+  readonly messages: Messages;
+}
+
+/** What the routes of messages call. */
+export interface Messages {
+  /** Rejects with a ChoirError when the topic or the value cannot be published. */
+  publish(topic: string, value: unknown, retain: boolean): Promise<void>;
+  /** Throws a ChoirError when the pattern is none. */
+  listen(pattern: string, sink: ListenerSink): Listener;
 }
 
 /** What is looked for in an instance. */

@@ -35,14 +35,17 @@ export function routeOf({ method, url = "" }: IncomingMessage): Route {
 }
 
 /** Reads the body: a JSON object, or nothing, which counts as an empty one. */
-export async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+export async function readBody(
+  request: IncomingMessage,
+  { mostBytes = MOST_BYTES }: Pick<Route, "mostBytes"> = {},
+): Promise<Readonly<Record<string, unknown>>> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     // What is left of it is not read: the connection ends with the answer.
-    if (bytes > MOST_BYTES)
-      throw new Refusal(413, `The request's body is over ${MOST_BYTES} bytes`, { Connection: "close" });
+    if (bytes > mostBytes)
+      throw new Refusal(413, `The request's body is over ${mostBytes} bytes`, { Connection: "close" });
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString("utf8");

@@ -28,6 +28,10 @@ export interface Route {
   readonly takes?: readonly Parameter[];
   /** What the answer is; default: JSON. */
   readonly gives?: readonly string[];
+  /** Most bytes of the request's body. Default 16 KB. */
+  readonly mostBytes?: number;
+  /** Set where the answer is what is published, line by line, until somebody ends it. */
+  listens?(body: Readonly<Record<string, unknown>>): string;
   /** Reads the request's body; throws ERR_CHOIR_REQUEST when it is not what the route takes. */
   read(body: Readonly<Record<string, unknown>>, facts: RequestFacts): Call;
 }
@@ -56,7 +60,8 @@ export function nothingIn(body: Readonly<Record<string, unknown>>, call: Call): 
 /** Reads a query: every name must be known, and be there once. */
 export function queryOf(query: URLSearchParams, names: readonly string[]): Readonly<Record<string, string>> {
   for (const name of query.keys()) {
-    if (!names.includes(name)) throw requestError(`Unknown parameter ${quote(name)} in the query; there are ${names.join(", ")}`);
+    if (!names.includes(name))
+      throw requestError(`Unknown parameter ${quote(name)} in the query; there are ${names.join(", ")}`);
     if (query.getAll(name).length > 1) throw requestError(`${quote(name)} is in the query more than once`);
   }
   return Object.fromEntries(query);

@@ -5,6 +5,7 @@
 import { quote } from "../errors.ts";
 import { TextAnswer } from "./answers.ts";
 import { OPEN_METRICS, PROMETHEUS_TEXT } from "./metrics/family.ts";
+import { MESSAGE_ROUTES } from "./message-routes.ts";
 import { nothingIn, requestError, type Route } from "./route.ts";
 import { WATCH_ROUTES } from "./watch-routes.ts";
 
@@ -77,6 +78,6 @@ export const ROUTES: readonly Route[] = [
     lasting: true,
     read: (body) => nothingIn(body, (target, by) => target.stop(by)),
   },
+  ...MESSAGE_ROUTES,
   ...WATCH_ROUTES,
 ];
-

@@ -10,6 +10,8 @@ import type { Controllable, ControlFault } from "./controllable.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
 import { BytesAnswer, sendBytes, StreamAnswer, TextAnswer, TextStream } from "./answers.ts";
+import { foreignRequest } from "./guard.ts";
+import { MessageStream } from "./message-stream.ts";
 import { callerOf, factsOf, readBody, Refusal, routeOf } from "./request.ts";
 import type { Call, Route } from "./route.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
@@ -32,7 +34,7 @@ export class ControlServer {
   readonly #http: Server;
   readonly #closeTimeout: number;
   /** Answers that end when the supervisor does. */
-  readonly #lasting = new Set<EventStream | TextStream>();
+  readonly #lasting = new Set<EventStream | MessageStream | TextStream>();
   #socket: ControlSocket | undefined;
 
   constructor(target: Controllable, { events, requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions) {
@@ -74,9 +76,17 @@ export class ControlServer {
     // A client that goes away while it is answered is no error of ours.
     response.on("error", () => {});
     try {
+      // Nobody but a browser says where it comes from, and none can have been sent here but through somebody's proxy.
+      const foreign = foreignRequest(request.headers, false);
+      if (foreign !== undefined) throw new Refusal(403, foreign);
       const route = routeOf(request);
       const facts = factsOf(request);
-      const call = route.read(await readBody(request), facts);
+      const body = await readBody(request, route);
+      if (route.listens !== undefined) {
+        this.#keep(new MessageStream(response, this.#target.messages, route.listens(body)), response);
+        return;
+      }
+      const call = route.read(body, facts);
       const by = callerOf(request, route);
       // What has a form of its own shows events itself, if at all.
       if (facts.lines && route.gives === undefined) await this.#stream(response, { route, call, by });
@@ -90,17 +100,17 @@ export class ControlServer {
   async #answer(response: ServerResponse, status: number, value: unknown): Promise<void> {
     if (value instanceof StreamAnswer) {
       const stream = new TextStream(response, value.contentType);
-      this.#keep(stream);
+      this.#keep(stream, response);
       value.begin(stream);
     } else if (value instanceof BytesAnswer) await sendBytes(response, value);
     else if (value instanceof TextAnswer) sendText(response, status, value);
     else send(response, status, value);
   }
 
-  /** Ends it when the supervisor does. */
-  #keep(stream: TextStream): void {
+  /** Ends it when the server closes, unless its client has gone before. */
+  #keep(stream: EventStream | MessageStream | TextStream, response: ServerResponse): void {
     this.#lasting.add(stream);
-    stream.onClose(() => this.#lasting.delete(stream));
+    response.once("close", () => this.#lasting.delete(stream));
   }
 
   async #stream(
@@ -108,10 +118,7 @@ export class ControlServer {
     { route, call, by }: { route: Route; call: Call; by: string },
   ): Promise<void> {
     const stream = new EventStream(response, this.#events);
-    if (route.lasting) {
-      this.#lasting.add(stream);
-      response.once("close", () => this.#lasting.delete(stream));
-    }
+    if (route.lasting) this.#keep(stream, response);
     try {
       const result = (await call(this.#target, by)) ?? {};
       if (route.lasting) return;

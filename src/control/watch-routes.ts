@@ -18,7 +18,8 @@ export const WATCH_ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/events",
-    about: "every event as it happens, as server-sent events or one JSON object a line; with `?snapshots=1000` a snapshot each second",
+    about:
+      "every event as it happens, as server-sent events or one JSON object a line; with `?snapshots=1000` a snapshot each second",
     command: "choir top",
     status: 200,
     lasting: true,
@@ -79,7 +80,8 @@ export const WATCH_ROUTES: readonly Route[] = [
     takes: [{ name: "level", about: "The lowest that is logged", schema: { enum: LEVEL_NAMES }, required: true }],
     read({ level, ...others }) {
       const name = LEVEL_NAMES.find((each) => each === level);
-      if (name === undefined) throw requestError(`"level" must be one of ${LEVEL_NAMES.join(", ")}, got ${quote(level)}`);
+      if (name === undefined)
+        throw requestError(`"level" must be one of ${LEVEL_NAMES.join(", ")}, got ${quote(level)}`);
       return nothingIn(others, (target, by) => {
         target.setLogLevel(name, by);
         return { level: target.logLevel() };
@@ -98,7 +100,8 @@ export const WATCH_ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/profile",
-    about: 'looks into an instance: `{"instance": 0, "kind": "cpu", "seconds": 10}` or `{"instance": 0, "kind": "heap"}`',
+    about:
+      'looks into an instance: `{"instance": 0, "kind": "cpu", "seconds": 10}` or `{"instance": 0, "kind": "heap"}`',
     command: "choir profile",
     status: 200,
     lasting: false,
@@ -107,7 +110,8 @@ export const WATCH_ROUTES: readonly Route[] = [
       { name: "instance", about: "The slot's number", schema: { type: "integer", minimum: 0 }, required: true },
       {
         name: "kind",
-        about: "A CPU profile (.cpuprofile), or a snapshot of the heap (.heapsnapshot), while which the instance answers nothing",
+        about:
+          "A CPU profile (.cpuprofile), or a snapshot of the heap (.heapsnapshot), while which the instance answers nothing",
         schema: { enum: ["cpu", "heap"] },
         required: true,
       },
@@ -126,7 +130,8 @@ export const WATCH_ROUTES: readonly Route[] = [
 ];
 
 function profileRequest(kind: unknown, seconds: unknown): ProfileRequest {
-  if (kind === "cpu") return { about: "cpu-profile", ms: wholeNumber(seconds ?? 10, "seconds", [1, MOST_SECONDS]) * 1000 };
+  if (kind === "cpu")
+    return { about: "cpu-profile", ms: wholeNumber(seconds ?? 10, "seconds", [1, MOST_SECONDS]) * 1000 };
   if (kind !== "heap") throw requestError(`"kind" must be "cpu" or "heap", got ${quote(kind)}`);
   if (seconds !== undefined) throw requestError('"seconds" is for a CPU profile');
   return { about: "heap-snapshot" };

@@ -119,7 +119,11 @@ export class Broker {
 
   #connect(connection: BrokerConnection): Peer {
     const { clock, unreadLimit, overloadWaitMs } = this.#options;
-    const peer = new Peer(connection, this.#host, { clock, limit: unreadLimit, waitMs: overloadWaitMs });
+    const peer = new Peer(connection, this.#host, {
+      clock,
+      limit: unreadLimit,
+      waitMs: connection.waitMs ?? overloadWaitMs,
+    });
     this.#peers.add(peer);
     return peer;
   }

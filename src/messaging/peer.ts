@@ -16,6 +16,8 @@ export interface BrokerConnection {
   readonly slot?: number;
   /** The supervisor's end of the socketpair; the broker destroys it in the end. */
   readonly stream: Duplex;
+  /** How long publishers wait for it at most, in milliseconds. Default: as for all. */
+  readonly waitMs?: number;
   /** The pipe carried something that is no frame and has been closed. Called once at most. */
   readonly onBroken: (error: ChoirError) => void;
   /** The instance did not read in time and loses its oldest messages from now on. Once for each crossing of the limit. */

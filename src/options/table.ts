@@ -3,6 +3,7 @@
  * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { DEPLOY_ROWS } from "./deploy-rows.ts";
 import { HEALTH_OPTIONS } from "./health-options.ts";
 import { MESSAGING_ROWS } from "./messaging-rows.ts";
 import { LOG_ROWS } from "./log-rows.ts";
@@ -183,6 +184,7 @@ export const OPTIONS = {
     default: 5 * SECOND,
     help: "How long to try again while the address is in use",
   }),
+  ...DEPLOY_ROWS,
   ...SERVER_ROWS,
   ready: option({
     kind: "string",

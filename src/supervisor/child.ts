@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Duplex, Readable } from "node:stream";
 import type { Explanation } from "./explain-exit.ts";
+import type { Identity } from "./identity.ts";
 import { isControlMessage, type ToInstance, type ToSupervisor } from "../protocol.ts";
 
 export interface ChildSpec {
@@ -19,6 +20,8 @@ export interface ChildSpec {
   readonly environment: NodeJS.ProcessEnv;
   /** Descriptors here that become FIRST_LISTENER_FD and the following there. */
   readonly listenerFds: readonly number[];
+  /** User and group to run as; undefined for those of the supervisor. */
+  readonly identity: Pick<Identity, "uid" | "gid"> | undefined;
 }
 
 /** Descriptors in the instance: 0 nothing, 1 and 2 logs, 3 Node's IPC, 4 pub/sub, then the listening sockets. */
@@ -65,6 +68,8 @@ function spawnProcess(spec: ChildSpec): ChildProcess {
     detached: true,
     cwd: spec.cwd,
     env: spec.environment,
+    // libuv gives up the further groups as well.
+    ...(spec.identity !== undefined && { uid: spec.identity.uid, gid: spec.identity.gid }),
     stdio: ["ignore", "pipe", "pipe", "ipc", "pipe", ...spec.listenerFds],
     // JSON cannot be confused by values the app sends on the same channel.
     serialization: "json",

@@ -10,6 +10,7 @@ import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts"
 import { LEVELS, levelName } from "../logs/levels.ts";
 import type { LogRouter } from "../logs/router.ts";
 import type { Broker } from "../messaging/broker.ts";
+import { Operator } from "../messaging/operator.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { ChoirEvent } from "../events.ts";
 import { profileOf } from "./profile.ts";
@@ -63,7 +64,7 @@ async function openMetrics(
 
 /** Puts together what may be called. */
 function controlsOf(parts: ControlParts): Controllable {
-  const { supervisor, control, logs, emit } = parts;
+  const { supervisor, control, logs, emit, broker } = parts;
   const counts = new EventCounts();
   control.events.subscribe((event) => counts.take(event));
   let collector: Promise<MetricsCollector> | undefined;
@@ -88,6 +89,7 @@ function controlsOf(parts: ControlParts): Controllable {
       logs.reopen();
       emit({ event: "logs-reopened", by });
     },
+    messages: new Operator(broker),
     profile: (slot, what) => profileOf(supervisor.live, slot, what),
   };
 }

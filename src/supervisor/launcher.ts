@@ -11,6 +11,7 @@ import { INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
 import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
+import type { Identity } from "./identity.ts";
 import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec } from "./instance.ts";
 import { countOomKills } from "./memory.ts";
 import type { KeptOptions } from "./kept-options.ts";
@@ -66,6 +67,8 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
+  /** Whom the instances run as, when that is not who the supervisor is. */
+  readonly identity: Identity | undefined;
   readonly keptOptions: KeptOptions;
 }
 
@@ -87,7 +90,8 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
         ...setup.program,
         ...locations.of(place.generation),
         execArgv,
-        environment: instanceEnvironment(birthOf(setup, place, uid)),
+        environment: { ...instanceEnvironment(birthOf(setup, place, uid)), ...setup.identity?.environment },
+        identity: setup.identity,
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
       const { instance, patient } = adopt(setup, child, { spec: { ...place, uid }, observer });
@@ -151,6 +155,7 @@ function connectMessages({ broker, emit }: LauncherSetup, instance: Instance, ch
     slot: instance.slot,
     stream: child.pubSub,
     onOverload: ({ dropped, droppedBytes }) => emit({ event: "pubsub-overload", ...of, dropped, droppedBytes }),
+    onRecovered: ({ dropped, droppedBytes }) => emit({ event: "pubsub-recovered", ...of, dropped, droppedBytes }),
     onBroken(error) {
       emit({ event: "pubsub-broken", ...of, error: error.message });
       instance.breakOff();

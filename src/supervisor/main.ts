@@ -19,6 +19,7 @@ import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
+import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
@@ -38,6 +39,8 @@ export interface SupervisorSetup {
   readonly declared: Declaration;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
+  /** Whom the instances run as, when that is not who the supervisor is. */
+  readonly identity: Identity | undefined;
   /** Set when an engine carries messages to other machines. */
   readonly engine: EngineSource | undefined;
   /** What started the process has passed to it. */

@@ -2,7 +2,7 @@
  * Binds the listening sockets, once, in the supervisor, which never listens nor accepts: instances inherit the descriptors and
  * listen (src/http/server.ts). The only file that touches `net._createServerHandle`.
  */
-import { existsSync, fstatSync, lstatSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, fstatSync, lchownSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { getSystemErrorName } from "node:util";
@@ -23,7 +23,10 @@ export interface BoundSocket {
   close(): void;
 }
 
-export type SocketOptions = Pick<ResolvedOptions, "address" | "port" | "socketMode" | "bindRetry">;
+export interface SocketOptions extends Pick<ResolvedOptions, "address" | "port" | "socketMode" | "bindRetry"> {
+  /** Whose Unix sockets' files are to be; by default the supervisor's. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
 
 /** The part of libuv's handle that is used here. It does not keep the process alive: it is bound, not active. */
 interface ServerHandle {
@@ -69,7 +72,7 @@ async function bindAddress(endpoints: readonly Endpoint[], context: BindContext)
   try {
     for (const endpoint of endpoints) {
       if (endpoint.kind === "unix") {
-        bound.push(await retrying(context, () => bindUnix(endpoint.path, context.options.socketMode)));
+        bound.push(await retrying(context, () => bindUnix(endpoint.path, context.options)));
         continue;
       }
       // A name such as localhost may stand for an address this machine does not have (IPv6 switched off): one suffices.
@@ -168,7 +171,7 @@ function bindTcp(
   return { fd: handle.fd, port: name.port, address: formatTcp(host, name.port), close: () => handle.close() };
 }
 
-async function bindUnix(file: string, mode: number): Promise<BoundSocket> {
+async function bindUnix(file: string, { socketMode: mode, owner }: SocketOptions): Promise<BoundSocket> {
   await removeStaleSocket(file);
   // The umask, not a chmod afterwards: between bind and chmod anybody could connect.
   const umask = process.umask(0o777 & ~mode);
@@ -180,6 +183,7 @@ async function bindUnix(file: string, mode: number): Promise<BoundSocket> {
   }
   if (typeof handle === "number") throw bindError(`unix:${file}`, unixErrorCode(file, getSystemErrorName(handle)));
   const ours = handle;
+  if (owner !== undefined) lchownSync(file, owner.uid, owner.gid);
   const inode = statSync(file).ino;
   return {
     fd: ours.fd,

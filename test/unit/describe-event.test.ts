@@ -224,7 +224,12 @@ const SENTENCES: [ChoirEvent, string, string][] = [
   [
     { event: "pubsub-overload", ...WHO, dropped: 1200, droppedBytes: 1 },
     "warn",
-    "Instance 1 (pid 124) reads its pub/sub messages too slowly: the oldest 1,200 messages dropped, 1 byte",
+    "Instance 1 (pid 124) reads its pub/sub messages too slowly and loses the oldest until it has caught up: 1,200 messages so far, 1 byte",
+  ],
+  [
+    { event: "pubsub-recovered", ...WHO, dropped: 1, droppedBytes: 2048 },
+    "info",
+    "Instance 1 (pid 124) reads its pub/sub messages again: it lost 1 message, 2,048 bytes",
   ],
   [
     { event: "pubsub-broken", ...WHO, error: "frame of 4 GB" },

@@ -8,6 +8,12 @@ export interface CommandFlags {
   readonly json?: boolean;
   /** False after --no-wait. */
   readonly wait?: boolean;
+  readonly retain?: boolean;
+  readonly user?: boolean;
+  readonly socket?: boolean;
+  readonly name?: string;
+  readonly output?: string;
+  readonly for?: string;
 }
 
 export interface CommandInput {
@@ -28,6 +34,8 @@ export interface CommandSpec {
   readonly operands: string;
   /** How many there may be. */
   readonly mostOperands: number;
+  /** What follows the first operand is not this command's, whatever it looks like. */
+  readonly passThrough?: true;
   readonly summary: string;
   /** Further lines of its own help. */
   readonly more: string;

@@ -28,8 +28,8 @@ function textOf(segments: readonly Segment[]): string {
 }
 
 const both = (chunks: readonly Buffer[], level = 30): [string, string] => [
-  textOf(encode(createEncoder("json", { origin: ORIGIN, level }), chunks)),
-  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, level }), chunks)),
+  textOf(encode(createEncoder("json", { origin: ORIGIN, threshold: { level } }), chunks)),
+  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, threshold: { level } }), chunks)),
 ];
 
 function accepts(line: string | Buffer): boolean {
