@@ -15,8 +15,12 @@ import type { Sink } from "../logs/sinks/sink.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 
-/** Bytes that may wait in all sinks together; what else the supervisor needs for them stays below 64 MB with it. */
-const WAITING_BYTES = 40 * 1024 * 1024;
+/**
+ * Bytes that may wait in all sinks together, and those that files keep while they cannot be written. With what the garbage collector
+ * lets pile up at the rate of a flood, the supervisor grows by less than 64 MB.
+ */
+const WAITING_BYTES = 8 * 1024 * 1024;
+const KEPT_BYTES = 12 * 1024 * 1024;
 
 /** Opens the logs. A file that cannot be written is an error now, and only now. */
 export async function openLogs(name: string, options: ResolvedOptions): Promise<LogRouter> {
@@ -25,7 +29,7 @@ export async function openLogs(name: string, options: ResolvedOptions): Promise<
   const report = (event: ChoirEvent): void => logs?.event(event);
   const files = await openFiles(name, options, report);
   sinks.push(...files);
-  if (!options.quiet) sinks.push(openConsole(options, WAITING_BYTES / (files.length + 1), report));
+  if (!options.quiet) sinks.push(openConsole(options, files.length === 0 ? WAITING_BYTES : WAITING_BYTES / 2, report));
   logs = new LogRouter({
     name,
     sinks,
@@ -37,7 +41,7 @@ export async function openLogs(name: string, options: ResolvedOptions): Promise<
   return logs;
 }
 
-function openConsole(options: ResolvedOptions, limit: number, report: (event: ChoirEvent) => void): Sink {
+function openConsole(options: ResolvedOptions, waitingBytes: number, report: (event: ChoirEvent) => void): Sink {
   const { stdout } = process;
   const env = processEnvironment();
   const isTTY = stdout.isTTY ?? false;
@@ -50,7 +54,7 @@ function openConsole(options: ResolvedOptions, limit: number, report: (event: Ch
       colors: wantsColors(isTTY, env),
     }),
     clock: systemClock,
-    limit,
+    limit: options.logOverflow === "block" ? Infinity : waitingBytes,
     onLost: (lines) => report({ event: "log-lines-lost", sink: "console", lines }),
   });
 }
@@ -84,7 +88,8 @@ async function openFiles(
     name,
     clock: systemClock,
     resolve: (file) => path.resolve(file),
-    limit: WAITING_BYTES / 2,
+    // Where instances wait for a slow disk, no line is to be left out for it.
+    limits: { slow: options.logOverflow === "block" ? Infinity : WAITING_BYTES / 2, failing: KEPT_BYTES },
     observer: { say, report },
   });
   for (const sink of sinks) await start(sink);

@@ -12,6 +12,7 @@ import { type ClientError, isInHandshake, isRefusal } from "./client-error.ts";
 import { Connection, type Exchange } from "./connection.ts";
 import { Http1Drain } from "./drain-http1.ts";
 import { Http2Drain } from "./drain-http2.ts";
+import type { ConnectionWatcher } from "./connection-watcher.ts";
 import { closePacketFor } from "./engine-polls.ts";
 import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
@@ -24,24 +25,6 @@ export interface ConnectionsOptions {
   readonly clock?: Clock;
   /** Whether answers are counted and timed; default true. */
   readonly measure?: boolean;
-}
-
-/** What hears of connections while the server drains. */
-export interface ConnectionWatcher {
-  /** A connection is ready for its first request; its session, if it is HTTP/2, is told of after this. */
-  connected(connection: Connection): void;
-  /** A connection speaks HTTP/2. */
-  session(connection: Connection): void;
-  /** An HTTP/1 request came; the app hears of it when `dispatch` is called. */
-  request(connection: Connection, response: ServerResponse, dispatch: () => void): void;
-  /** An HTTP/2 request is a long poll. */
-  poll(exchange: Exchange): void;
-  /** A connection left HTTP/1. */
-  upgraded(connection: Connection): void;
-  /** The last request open on a connection is over. */
-  idle(connection: Connection): void;
-  /** A connection is gone. */
-  disconnected(): void;
 }
 
 /** How often requests that are over are let go of. */

@@ -45,6 +45,9 @@ export interface LoggedInstance {
 /** At this many bytes on their way to the sinks the pipes are not read any more, and at so many again, under `block`. */
 const BACKLOG = { pause: 4 * 1024 * 1024, resume: 1024 * 1024 } as const;
 
+/** How many times its patience `settle` waits for sinks that are slow. */
+const SLOW_ROUNDS = 5;
+
 /** What `LogTail` keeps; sinks of JSON share it. */
 const TAIL_ENCODING = "json";
 
@@ -96,7 +99,7 @@ export class LogRouter {
     for (const encoding of this.#rules.encodings) {
       const format = typeof encoding === "function" ? encoding : formatJson;
       this.#write(encoding, [
-        { bytes: Buffer.from(format(record)), isError: isErrorRecord(record), instance: undefined },
+        { bytes: Buffer.from(format(record)), isError: isErrorRecord(record), instance: undefined, isOwn: false },
       ]);
     }
   }
@@ -121,10 +124,19 @@ export class LogRouter {
     await Promise.all(this.#options.sinks.map((sink) => sink.flush()));
   }
 
-  /** Resolved when the pipes of all instances that ended are read to their end, or after `patienceMs`. */
+  /**
+   * Resolved when the pipes of all instances that ended are read to their end, or after `patienceMs`; while sinks are slow, after
+   * several times that.
+   */
   async settle(patienceMs: number): Promise<void> {
-    const ended = Promise.all([...this.#instances].map((log) => log.ended));
-    await Promise.race([ended, new Promise<void>((resolve) => this.#options.clock.after(patienceMs, resolve))]);
+    let isEnded = false;
+    const ended = Promise.all([...this.#instances].map((log) => log.ended)).then(() => {
+      isEnded = true;
+    });
+    for (let round = 0; round < SLOW_ROUNDS; round += 1) {
+      await Promise.race([ended, new Promise<void>((resolve) => this.#options.clock.after(patienceMs, resolve))]);
+      if (isEnded || !this.isBlocked) return;
+    }
   }
 
   /** Stops reading what is still open, for a process that an app left behind may hold a pipe for ever, then flushes. */
@@ -136,7 +148,9 @@ export class LogRouter {
   #write(encoding: Encoding, segments: readonly Segment[]): void {
     // Before the sinks, which may give the memory back: it copies what it keeps.
     if (encoding === TAIL_ENCODING) this.tail.take(segments);
-    for (const sink of this.#options.sinks) if (sink.encoding === encoding) sink.write(segments);
+    const sinks = this.#options.sinks.filter((sink) => sink.encoding === encoding);
+    const shared = sinks.length > 1 ? segments.map((segment) => ({ ...segment, isOwn: false })) : segments;
+    for (const sink of sinks) sink.write(shared);
     if (this.#options.overflow === "drop" || this.isBlocked || this.#backlog() < BACKLOG.pause) return;
     this.#pausedAt = this.#options.clock.now();
     for (const log of this.#instances) log.pause();

@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
 import { createEncoder, type Encoder, type EncoderOptions, type Encoding } from "./encode/encoder.ts";
-import type { Segment } from "./encode/segment.ts";
+import { free, isWhole, type Segment } from "./encode/segment.ts";
 import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
 import type { Origin } from "./record.ts";
 import type { StderrWatch } from "./stderr-watch.ts";
@@ -100,6 +100,8 @@ export class StreamReader implements LineTaker {
     this.#hold?.cancel();
     this.#hold = this.#settle() ? clock.after(HOLD, () => this.flush()) : undefined;
     this.#deliver();
+    // Raw lines are not copied: their sink frees them.
+    if (!this.#options.encodings.includes("raw") && isWhole(chunk)) free(chunk);
   }
 
   #settle(): boolean {

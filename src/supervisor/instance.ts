@@ -91,7 +91,8 @@ export class Instance {
   #heardAt: number | undefined;
   #excuses = 0;
   #longRequests: readonly OpenRequest[] = [];
-  #isLeaving = false;
+  /** Why it is to be replaced, by what was said last. */
+  #leaving: LeavingReason | undefined;
   #deadline: Timer;
   /** Set as soon as it is known why it is going to end; the exit itself then changes nothing. */
   #reason: ExitReason | undefined;
@@ -160,7 +161,7 @@ export class Instance {
 
   /** Whether it is to be replaced, and serves until then. */
   get isLeaving(): boolean {
-    return this.#isLeaving;
+    return this.#leaving !== undefined;
   }
 
   /** Has it close some connections, each with its next answer. */
@@ -202,8 +203,9 @@ export class Instance {
 
   /** Has it replaced: it serves until another one is ready, and drains then. */
   leave(reason: LeavingReason): void {
-    if (this.#state !== "ready") return;
-    this.#isLeaving = true;
+    // An app may say it again and again: that is no news, and must not put off what follows.
+    if (this.#state !== "ready" || this.#leaving === reason) return;
+    this.#leaving = reason;
     this.#reason ??= reason;
     this.#observer.leaving(this, reason);
   }

@@ -19,13 +19,14 @@ import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
+import type { Outcome } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { openSockets } from "./open-sockets.ts";
 import type { BoundSocket } from "./sockets.ts";
-import { type Outcome, Supervisor } from "./supervisor.ts";
+import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
 
@@ -140,15 +141,20 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
       supervisor.stop("an error of Choir's own");
     },
   });
-  const reopenLogs = (): void => setup.logs.reopen();
-  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs });
+  handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs: () => setup.logs.reopen() });
   const { pid } = process;
   emit({ event: "starting", name, instances, addresses: urls, pid, version, ...controls.socket });
   controls.start(emit);
   tls?.start();
   service?.start();
   supervisor.start();
-  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit });
+  const endRounds = startRounds(supervisor, {
+    examiner: launcher,
+    options,
+    clock,
+    emit,
+    isHeldUp: () => setup.logs.isBlocked,
+  });
   const outcome = await supervisor.finished.finally(endRounds);
   controls.close();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });

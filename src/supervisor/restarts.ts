@@ -50,16 +50,17 @@ export class Restarts {
   /** Begins one now, or after the one that runs. */
   request(by: string): Promise<RestartResult> {
     if (this.#rollout === undefined) return this.#roll(by);
-    this.#queued ??= this.idle().then(() => {
+    this.#queued ??= this.whenIdle(() => {
       this.#queued = undefined;
       return this.#roll(by);
     });
     return this.#queued;
   }
 
-  /** Resolved when none runs. */
-  async idle(): Promise<void> {
+  /** Does something when none runs: at the very moment that this is seen, since others who wait may begin another one. */
+  async whenIdle<T>(work: () => T): Promise<Awaited<T>> {
     while (this.#rollout !== undefined) await this.#rollout.result;
+    return await work();
   }
 
   /** The supervisor stops: the one that runs is given up, and no other begins. */
@@ -77,7 +78,7 @@ export class Restarts {
     const generation = ++this.#newest;
     launcher.prepare(generation);
     emit({ event: "restart-started", generation, by });
-    const plan = { generation, previous: this.#generation, surge: surgeOf(maxSurge, slots.length), canaryTime };
+    const plan = { generation, surge: surgeOf(maxSurge, slots.length), canaryTime };
     this.#rollout = new Rollout(slots, plan, { host, clock });
     const result = await this.#rollout.result;
     if (result.outcome === "done") this.#generation = generation;

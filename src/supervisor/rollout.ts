@@ -11,8 +11,6 @@ import type { RestartResult } from "./snapshot.ts";
 export interface RolloutPlan {
   /** The generation to roll out. */
   readonly generation: number;
-  /** What is given back to replaced slots when it fails. */
-  readonly previous: number;
   /** How many newcomers may run beside the old ones. */
   readonly surge: number;
   /** How long the first newcomer must stay ready before anything else follows, in milliseconds. */
@@ -48,10 +46,14 @@ export class Rollout {
   /** Those that are awaited to get ready. */
   readonly #waits = new Map<Instance, Wait>();
   readonly #promoted: Slot[] = [];
+  /** The generation that each slot had, which is given back to it when this fails. */
+  readonly #before = new Map<Slot, number>();
   #pending: Slot[] = [];
   #lastWords: readonly string[] = [];
   /** Rejects whatever is awaited at the moment. */
-  #abort: (error: Error) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  /** What ended it before it was done. */
+  #failure: Error | undefined;
   /** Ends the wait for those that are given back. */
   #stop: () => void = () => {};
   readonly #aborted: Promise<never>;
@@ -63,7 +65,7 @@ export class Rollout {
     this.#clock = clock;
     this.#startedAt = clock.now();
     this.#aborted = new Promise<never>((_, reject) => {
-      this.#abort = reject;
+      this.#reject = reject;
     });
     // It may be aborted while nothing is awaited.
     this.#aborted.catch(() => {});
@@ -119,6 +121,8 @@ export class Rollout {
     } else {
       await this.#newcomers(wanted);
     }
+    // What was awaited may have come at the same moment as its end.
+    this.#throwIfAborted();
     for (const slot of this.#pending.splice(0)) {
       this.#promoted.push(slot);
       this.#host.promote(slot);
@@ -127,7 +131,9 @@ export class Rollout {
 
   /** Starts one in each slot; resolved when all are ready. */
   async #newcomers(slots: readonly Slot[]): Promise<void> {
+    this.#throwIfAborted();
     const ready = slots.map((slot) => {
+      this.#before.set(slot, slot.generation);
       slot.generation = this.plan.generation;
       this.#pending.push(slot);
       return this.#untilReady(this.#host.fill(slot));
@@ -141,36 +147,50 @@ export class Rollout {
     );
   }
 
+  #abort(error: Error): void {
+    this.#failure ??= error;
+    this.#reject(error);
+  }
+
+  #throwIfAborted(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   #orAborted<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#aborted]);
   }
 
   /** Gives every slot its old code back; mixed when one could not have it. */
   async #takeBack(): Promise<"failed" | "mixed" | "stopped"> {
-    const isThere = this.#host.isThere(this.plan.previous);
     this.#takingBack = true;
     for (const slot of this.#pending) {
-      slot.generation = this.plan.previous;
+      slot.generation = this.#generationBefore(slot);
       slot.dropSuccessor()?.drain("replaced");
       // The old one has crashed meanwhile: the newcomer is what serves there.
       if (slot.current?.generation === this.plan.generation) this.#promoted.push(slot);
     }
-    if (!isThere) return this.#promoted.length > 0 ? "mixed" : "failed";
-    const back = this.#promoted
-      .filter((slot) => !slot.retired)
-      .map((slot) => {
-        slot.generation = this.plan.previous;
-        this.#host.replace(slot);
-        const successor = slot.successor ?? slot.current;
-        const isReady = successor === undefined || successor.readyFor !== undefined;
-        return isReady ? Promise.resolve() : this.#untilReady(successor);
-      });
+    const replaced = this.#promoted.filter((slot) => !slot.retired);
+    const back = replaced.filter((slot) => this.#host.isThere(this.#generationBefore(slot)));
+    for (const slot of replaced) if (!back.includes(slot)) slot.generation = this.plan.generation;
     const stopped = new Promise<"stopped">((resolve) => {
       this.#stop = () => resolve("stopped");
     });
-    const settled = await Promise.race([Promise.allSettled(back), stopped]);
+    const settled = await Promise.race([Promise.allSettled(back.map((slot) => this.#giveBack(slot))), stopped]);
     if (settled === "stopped") return settled;
-    return settled.some(({ status }) => status === "rejected") ? "mixed" : "failed";
+    const isMixed = back.length < replaced.length || settled.some(({ status }) => status === "rejected");
+    return isMixed ? "mixed" : "failed";
+  }
+
+  /** Replaces a newcomer that serves; resolved when one of the old code is ready in its place. */
+  async #giveBack(slot: Slot): Promise<void> {
+    slot.generation = this.#generationBefore(slot);
+    this.#host.replace(slot);
+    const successor = slot.successor ?? slot.current;
+    if (successor !== undefined && successor.readyFor === undefined) await this.#untilReady(successor);
+  }
+
+  #generationBefore(slot: Slot): number {
+    return this.#before.get(slot) ?? slot.generation;
   }
 
   #resultOf(outcome: RestartResult["outcome"], error?: string): RestartResult {

@@ -19,6 +19,8 @@ export interface RoundsContext {
   readonly options: Pick<ResolvedOptions, "unresponsiveTimeout" | "maxRequests" | "maxAge" | "maxMemory">;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
+  /** Whether instances may be waiting for their lines to be written: then silence says nothing. Default: never. */
+  readonly isHeldUp?: () => boolean;
   /** Default: the kernel's view of the process. */
   readonly sample?: (pid: number) => ThreadSample | undefined;
 }
@@ -73,7 +75,12 @@ class Rounds {
   }
 
   #checkLiveness(): void {
-    const { clock, options, sample = sampleThread } = this.#context;
+    const { clock, options, sample = sampleThread, isHeldUp } = this.#context;
+    if (isHeldUp?.() === true) {
+      // Silence is counted anew from when they can go on.
+      this.#liveness = undefined;
+      return;
+    }
     // Before it is ready an instance sends nothing: --start-timeout is for that.
     const heard = this.#supervisor.live.filter(
       (instance) => (instance.state === "ready" || instance.state === "draining") && instance.heardAt !== undefined,

@@ -5,6 +5,9 @@ import type { InstanceExit } from "./instance.ts";
 import { isRecycling } from "./recycling.ts";
 import { hasFailedToStart, type ObservedExit, type SlotHistory } from "./restart-policy.ts";
 
+/** How many causes are remembered as said. */
+const MOST_REMEMBERED = 100;
+
 export class StartFailures {
   readonly #said = new Set<string>();
   #everReady = false;
@@ -13,6 +16,8 @@ export class StartFailures {
   note(exit: InstanceExit): { error: SentError; repeated: boolean } {
     const error = causeOf(exit);
     const repeated = this.#said.has(error.message);
+    // Messages with a time or an address in them are all different: whoever fails for ever must not fill the memory.
+    if (this.#said.size >= MOST_REMEMBERED) this.#said.clear();
     this.#said.add(error.message);
     return { error, repeated };
   }

@@ -2,13 +2,11 @@
  * Keeps N instances alive behind the sockets. Runs in the parent, reads no request byte and runs no user code. Signals, the
  * control API and the command line call these few methods; what happened leaves as events.
  */
-import type { Clock } from "../clock.ts";
-import { type ChoirError, EXIT, type ExitCode } from "../errors.ts";
-import type { ChoirEvent } from "../events.ts";
+import { EXIT } from "../errors.ts";
 import type { OpenRequest, SentError } from "../protocol.ts";
+import type { Outcome, SupervisorContext, SupervisorOptions } from "./context.ts";
 import { Farewell } from "./farewell.ts";
 import type { Instance, InstanceExit, InstanceObserver, LeavingReason } from "./instance.ts";
-import type { Launcher } from "./launcher.ts";
 import { isRecycling } from "./recycling.ts";
 import { Restarts } from "./restarts.ts";
 import { respawnDelay } from "./restart-policy.ts";
@@ -18,36 +16,6 @@ import { Slot } from "./slot.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "./snapshot.ts";
 import { allCrashedError, endOf, StartFailures, startError } from "./start-failures.ts";
 import { slotSnapshot } from "./take-snapshot.ts";
-
-export interface SupervisorOptions {
-  readonly name: string;
-  /** Choir's version. */
-  readonly version: string;
-  readonly instances: number;
-  /** Whether a crashed instance is followed by a new one. */
-  readonly respawn: boolean;
-  /** How many newcomers a rolling restart has beside the old ones: a number or a percentage. */
-  readonly maxSurge: string;
-  /** How long the first newcomer must stay ready, in milliseconds. */
-  readonly canaryTime: number;
-  /** How the listening sockets are written in URLs, in the order of the descriptors. */
-  readonly urls: readonly string[];
-}
-
-export interface SupervisorContext {
-  readonly launcher: Launcher;
-  readonly clock: Clock;
-  readonly emit: (event: ChoirEvent) => void;
-  /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
-  readonly ending?: () => void;
-}
-
-/** How the supervisor's life ended. */
-export interface Outcome {
-  readonly code: ExitCode;
-  /** Why, when it was not asked to. */
-  readonly error?: ChoirError;
-}
 
 export class Supervisor {
   /** Resolved when every instance is gone and nothing will follow. */
@@ -114,12 +82,17 @@ export class Supervisor {
   }
 
   /** Keeps `instances` from now on: more are started, or the newest slots drain. Waits for a rolling restart to end. */
-  async scale(instances: number, by: string): Promise<ScaleResult> {
-    await this.#restarts.idle();
+  scale(instances: number, by: string): Promise<ScaleResult> {
+    return this.#restarts.whenIdle(() => this.#scaleNow(instances, by));
+  }
+
+  #scaleNow(instances: number, by: string): ScaleResult {
     if (this.#outcome !== undefined || instances === this.#slots.length) return { instances: this.#slots.length };
     this.#context.emit({ event: "scaled", instances, was: this.#slots.length, by });
+    // After a restart with a mixed result the generation that served before may be gone.
+    const isThere = this.#slots.find(({ generation }) => this.#context.launcher.isThere(generation));
     while (this.#slots.length < instances) {
-      const slot = new Slot(this.#slots.length, this.#restarts.generation);
+      const slot = new Slot(this.#slots.length, isThere?.generation ?? this.#restarts.generation);
       this.#slots.push(slot);
       this.#fill(slot);
     }
@@ -278,7 +251,10 @@ export class Supervisor {
       promote: (slot) => {
         if (slot.successor !== undefined) slot.promote(slot.successor)?.drain("replaced");
       },
-      replace: (slot) => this.#succeed(slot),
+      replace: (slot) => {
+        if (slot.successor?.generation !== slot.generation) slot.dropSuccessor()?.drain("replaced");
+        this.#succeed(slot);
+      },
       isThere: (generation) => this.#context.launcher.isThere(generation),
     };
   }
@@ -294,11 +270,12 @@ export class Supervisor {
 
   #concludeIfEmpty(): void {
     if (this.#live.size > 0) return;
-    if (this.#outcome === undefined && !this.#options.respawn) {
+    if (this.#outcome !== undefined) {
+      this.#finish(this.#outcome);
+    } else if (!this.#options.respawn) {
       this.#context.emit({ event: "all-crashed" });
-      this.#outcome = { code: EXIT.fatal, error: allCrashedError() };
+      this.#end({ code: EXIT.fatal, error: allCrashedError() });
     }
-    if (this.#outcome !== undefined) this.#finish(this.#outcome);
   }
 
   #slotOf(instance: Instance): Slot {

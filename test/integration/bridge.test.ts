@@ -37,12 +37,17 @@ class Machine implements AsyncDisposable {
 
   /** What each of its instances has seen, by uid. */
   async seen(): Promise<Map<string, readonly Seen[]>> {
+    const instances = new Set(this.runner.survivors()).size;
     const all = new Map<string, readonly Seen[]>();
-    const answers = await Promise.all(Array.from({ length: 6 }, () => ask(`${this.url}/seen`)));
-    for (const answer of answers) {
-      const { uid, seen } = JSON.parse(answer.body) as { uid: string; seen: readonly Seen[] };
-      all.set(uid, seen);
-    }
+    // Whoever is free answers: several at once, and again until all have.
+    await until(async () => {
+      const answers = await Promise.all(Array.from({ length: 6 }, () => ask(`${this.url}/seen`)));
+      for (const answer of answers) {
+        const { uid, seen } = JSON.parse(answer.body) as { uid: string; seen: readonly Seen[] };
+        all.set(uid, seen);
+      }
+      return all.size >= instances;
+    }, `answers of ${instances} instances`);
     return all;
   }
 

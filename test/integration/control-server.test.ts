@@ -288,8 +288,12 @@ describe("what is watched", () => {
 
   it("are the last lines of the log, and those that follow", async () => {
     await open();
-    const line = (text: string): Segment =>
-      ({ bytes: Buffer.from(`${text}\n`), isError: false, instance: 0 }) as Segment;
+    const line = (text: string): Segment => ({
+      bytes: Buffer.from(`${text}\n`),
+      isError: false,
+      instance: 0,
+      isOwn: false,
+    });
     target.logs.take([line("one"), line("two"), line("three")]);
     expect((await request("/v1/logs?lines=2")).body).toBe("two\nthree\n");
     const { until, leave, text } = await watch("/v1/logs?follow=true&lines=1");
@@ -306,7 +310,7 @@ describe("what is watched", () => {
     socket.write("GET /v1/logs?follow=true&lines=0 HTTP/1.1\r\nHost: x\r\n\r\n");
     await within(once(socket, "data"), "the head");
     socket.pause();
-    const many = { bytes: Buffer.from(`${"x".repeat(99_999)}\n`), isError: false, instance: 0 } as Segment;
+    const many = { bytes: Buffer.from(`${"x".repeat(99_999)}\n`), isError: false, instance: 0, isOwn: false };
     for (let n = 0; n < 100; n += 1) {
       target.logs.take([many]);
       await new Promise((resolve) => setImmediate(resolve));

@@ -7,9 +7,25 @@ export interface Segment {
   readonly isError: boolean;
   /** The slot's number; undefined for the supervisor's own. */
   readonly instance: number | undefined;
+  /** Whether their memory is theirs alone, so that who has written them may free it. */
+  readonly isOwn: boolean;
 }
 
 const LF = 0x0a;
+
+/** Whether a buffer's memory is used by no other one. */
+export function isWhole(bytes: Buffer): boolean {
+  return bytes.length > 0 && bytes.length === bytes.buffer.byteLength;
+}
+
+/**
+ * Gives a buffer's memory back at once: at the rate of a flood the garbage collector would let it grow by 64 MB and more. Node 20 cannot,
+ * and there it lets it grow by less.
+ */
+export function free(bytes: Buffer): void {
+  const memory = bytes.buffer as ArrayBufferLike & { transfer?(length: number): unknown };
+  memory.transfer?.(0);
+}
 
 /** Counts the lines in bytes. Only asked for what is lost. */
 export function countLines(bytes: Uint8Array): number {
@@ -40,7 +56,7 @@ export class Output {
   /** Adds bytes as they are, without a copy; nobody may write into them any more. */
   share(bytes: Buffer, isError: boolean): void {
     this.#cut();
-    this.#segments.push({ bytes, isError, instance: this.#instance });
+    this.#segments.push({ bytes, isError, instance: this.#instance, isOwn: isWhole(bytes) });
   }
 
   /** Adds a line in two parts, of which `end` has the line break. */
@@ -59,7 +75,8 @@ export class Output {
 
   /** Gives all that was added, in order, and forgets it. */
   take(): Segment[] {
-    this.#cut();
+    const isAlone = this.#from === 0;
+    this.#cut(isAlone);
     const segments = this.#segments;
     this.#segments = [];
     // What is left of a buffer would keep all of it in memory.
@@ -78,14 +95,15 @@ export class Output {
 
   #grow(bytes: number): void {
     this.#cut();
-    this.#buffer = Buffer.allocUnsafe(Math.max(bytes, 4096));
+    // Not from Node's pool, whose memory others use.
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(bytes, 512));
     this.#from = this.#to = 0;
   }
 
-  #cut(): void {
+  #cut(isOwn = false): void {
     if (this.#to === this.#from) return;
     const bytes = this.#buffer.subarray(this.#from, this.#to);
-    this.#segments.push({ bytes, isError: this.#isError, instance: this.#instance });
+    this.#segments.push({ bytes, isError: this.#isError, instance: this.#instance, isOwn });
     this.#from = this.#to;
   }
 }

@@ -47,6 +47,8 @@ export interface Disk {
 }
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_RDWR, O_WRONLY } = constants;
+/** How much of a file is read at once to be compressed. */
+const COMPRESS_BYTES = 256 * 1024;
 /** For folders that are missing: as the usual ones of /var/log. */
 const FOLDER_MODE = 0o755;
 
@@ -164,11 +166,9 @@ async function compress(from: string, to: string): Promise<void> {
     const { mode, uid, gid, atime, mtime } = await source.stat();
     const target = await open(to, O_WRONLY | O_CREAT | O_EXCL, 0o600);
     try {
-      await pipeline(
-        source.createReadStream({ autoClose: false }),
-        createGzip(),
-        target.createWriteStream({ autoClose: false }),
-      );
+      await pipeline(chunksOf(source), createGzip(), async (compressed: AsyncIterable<Buffer>) => {
+        for await (const chunk of compressed) await target.appendFile(chunk);
+      });
       await target.chmod(mode & 0o777);
       // Only root may give a file away; one's own stays one's own.
       await target.chown(uid, gid).catch(() => {});
@@ -179,6 +179,15 @@ async function compress(from: string, to: string): Promise<void> {
     }
   } finally {
     await source.close();
+  }
+}
+
+/** A stream of a handle that is closed by others never ends a pipeline on Node 20. */
+async function* chunksOf(source: FileHandle): AsyncGenerator<Buffer> {
+  for (;;) {
+    const { buffer, bytesRead } = await source.read(Buffer.allocUnsafe(COMPRESS_BYTES), 0, COMPRESS_BYTES);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

@@ -30,7 +30,7 @@ export interface Keeper {
 }
 
 /** How long a rotated file stays plain, in milliseconds: another process may notice only within a second that it was renamed. */
-const COMPRESS_AFTER = 5000;
+const COMPRESS_AFTER = 3000;
 /** How often files are looked at though nothing was rotated, in milliseconds: they grow older. */
 const ROUND_MS = 600_000;
 

@@ -7,7 +7,7 @@
 import path from "node:path";
 import type { Clock, Timer } from "../../clock.ts";
 import { appendLines } from "./append-lines.ts";
-import type { Disk, OpenFile, Ownership } from "./disk.ts";
+import { codeOf, type Disk, type OpenFile, type Ownership } from "./disk.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import { LineQueue } from "./line-queue.ts";
 import { nextStamp, rotatedName } from "./names.ts";
@@ -87,15 +87,20 @@ export class LogFile {
     return this.#troubles.has("write");
   }
 
+  /** How many lines could not be written so far, of those that are not reported yet. */
+  unwritten(): number {
+    return this.#queue.countLines() + this.#troubles.lostLines;
+  }
+
   /** Opens the file; rejects with the system's error. */
   async start(): Promise<void> {
     await this.#openAnew();
     this.#wake();
   }
 
-  /** Takes whole lines. */
-  push(bytes: Buffer): void {
-    this.#queue.push(bytes);
+  /** Takes whole lines; with `isOwn` their memory is freed when they are written. */
+  push(bytes: Buffer, isOwn = false): void {
+    this.#queue.push(bytes, isOwn);
     this.#wake();
   }
 
@@ -223,7 +228,16 @@ export class LogFile {
     const facts = await disk.facts(this.#path);
     if (facts?.id !== this.#open?.id) return false;
     const stamp = nextStamp(clock.date(), await housekeeping.newest(this.#path));
-    await disk.rename(this.#path, path.join(path.dirname(this.#path), rotatedName(this.#path, stamp)));
+    const target = path.join(path.dirname(this.#path), rotatedName(this.#path, stamp));
+    const isGone = await disk.rename(this.#path, target).then(
+      () => false,
+      (error: unknown) => {
+        if (codeOf(error) === "ENOENT") return true;
+        throw error;
+      },
+    );
+    // Renamed by somebody else, a moment ago.
+    if (isGone) return false;
     housekeeping.named(this.#path, stamp);
     return true;
   }

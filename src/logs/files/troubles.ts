@@ -24,6 +24,11 @@ export class Troubles {
     this.#observer = observer;
   }
 
+  /** Lines that were lost since writing began to fail. */
+  get lostLines(): number {
+    return this.#lostLines;
+  }
+
   has(trouble: FileTrouble): boolean {
     return this.#since.has(trouble);
   }

@@ -1,7 +1,7 @@
 /** The sink that prints on the supervisor's own stdout: all levels, since two streams would lose the order. Runs in the supervisor. */
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import type { Encoding } from "../encode/encoder.ts";
-import { countLines, type Segment } from "../encode/segment.ts";
+import { countLines, free, type Segment } from "../encode/segment.ts";
 import type { Sink } from "./sink.ts";
 
 /** What the sink needs of `process.stdout`. */
@@ -17,17 +17,19 @@ export interface ConsoleSinkOptions {
   readonly stream: ConsoleStream;
   readonly encoding: Encoding;
   readonly clock: Clock;
-  /** Bytes that may wait for a slow reader; default 24 MB. Beyond them lines are left out and counted. */
+  /** Bytes that may wait for a slow reader; default 8 MB. Beyond them lines are left out and counted. */
   readonly limit?: number;
   /** How long `flush` waits for the reader, in milliseconds; default 2 s. */
   readonly flushTimeout?: number;
-  /** Told how many lines were left out, once writing works again. */
+  /** Told how many lines were left out, once writing works again, and every 10 s until then. */
   readonly onLost?: (lines: number) => void;
 }
 
 /** Failures that may pass: the next lines are tried again. After any other one the reader is gone for good. */
 const PASSING = new Set(["ENOSPC", "EDQUOT", "EAGAIN", "EFBIG"]);
 
+/** How long lines may be lost before it is said, at the latest, in milliseconds. */
+const REPORT_MS = 10_000;
 const LINE_BREAK = Buffer.from("\n");
 
 /** Prints lines; a reader that stops reading or goes away costs lines, never the supervisor. */
@@ -41,6 +43,8 @@ export class ConsoleSink implements Sink {
   readonly #onLost: (lines: number) => void;
   #pending = 0;
   #lost = 0;
+  #isReporting = false;
+  #reportTimer: Timer | undefined;
   #gone = false;
   #torn = false;
   #waiting: (() => void)[] = [];
@@ -49,7 +53,7 @@ export class ConsoleSink implements Sink {
     this.#stream = options.stream;
     this.encoding = options.encoding;
     this.#clock = options.clock;
-    this.#limit = options.limit ?? 24 * 1024 * 1024;
+    this.#limit = options.limit ?? 8 * 1024 * 1024;
     this.#flushTimeout = options.flushTimeout ?? 2000;
     this.#onLost = options.onLost ?? (() => {});
     // Without a listener the EPIPE of a reader that left would end the supervisor.
@@ -62,8 +66,10 @@ export class ConsoleSink implements Sink {
 
   write(segments: readonly Segment[]): void {
     if (this.#gone) return;
-    if (this.#stream.writableLength > this.#limit) {
+    if (this.#stream.writableLength > this.#limit && !this.#isReporting) {
       this.#lost += linesIn(segments);
+      freeOwn(segments);
+      this.#reportTimer ??= this.#clock.after(REPORT_MS, () => this.#report());
       return;
     }
     const parts = segments.map(({ bytes }) => bytes);
@@ -82,6 +88,7 @@ export class ConsoleSink implements Sink {
   }
 
   flush(): Promise<void> {
+    if (!this.#gone) this.#report();
     if (this.#pending === 0 || this.#gone) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = this.#clock.after(this.#flushTimeout, resolve);
@@ -100,13 +107,23 @@ export class ConsoleSink implements Sink {
       this.#torn = true;
       this.#fail(error);
     }
+    freeOwn(segments);
     this.onProgress?.();
     if (this.#pending > 0) return;
     this.#release();
-    if (failed || this.#gone || this.#lost === 0) return;
+    if (!failed && !this.#gone) this.#report();
+  }
+
+  /** Says what is lost, for which there is room always. */
+  #report(): void {
+    this.#reportTimer?.cancel();
+    this.#reportTimer = undefined;
+    if (this.#lost === 0) return;
     const lost = this.#lost;
     this.#lost = 0;
+    this.#isReporting = true;
     this.#onLost(lost);
+    this.#isReporting = false;
   }
 
   #fail(error: unknown): void {
@@ -122,6 +139,10 @@ export class ConsoleSink implements Sink {
     this.#waiting = [];
     for (const done of waiting) done();
   }
+}
+
+function freeOwn(segments: readonly Segment[]): void {
+  for (const { bytes, isOwn } of segments) if (isOwn) free(bytes);
 }
 
 function linesIn(segments: readonly Segment[]): number {

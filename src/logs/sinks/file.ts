@@ -1,7 +1,7 @@
 /** The sink that writes into log files: one for all instances, or one for each. Runs in the supervisor. */
-import type { Clock } from "../../clock.ts";
+import type { Clock, Timer } from "../../clock.ts";
 import type { Encoding } from "../encode/encoder.ts";
-import { countLines, type Segment } from "../encode/segment.ts";
+import { countLines, free, type Segment } from "../encode/segment.ts";
 import { LogFile, type LogFileOptions } from "../files/log-file.ts";
 import { fileNameFor, isPerInstance } from "../files/names.ts";
 import type { TroubleObserver } from "../files/troubles.ts";
@@ -15,8 +15,8 @@ export interface FileSinkOptions extends Omit<LogFileOptions, "file" | "observer
   readonly encoding: Encoding;
   /** Which lines it takes. */
   readonly takes: "all" | "errors" | "others";
-  /** Bytes that may wait; beyond them lines are lost and counted. */
-  readonly limit: number;
+  /** Bytes that may wait for a disk that is slow, and for one that fails; beyond them lines are lost and counted. */
+  readonly limits: { readonly slow: number; readonly failing: number };
   readonly observer: FileSinkObserver;
 }
 
@@ -24,6 +24,8 @@ export interface FileSinkOptions extends Omit<LogFileOptions, "file" | "observer
 export interface FileSinkObserver extends TroubleObserver {
   /** Lines were left out, since the disk is too slow for them. */
   lost(file: string, lines: number): void;
+  /** The program ends with lines that could not be written. */
+  abandoned(file: string, lines: number): void;
 }
 
 /** How the file is called that the supervisor's own events go to, where every instance has its own. */
@@ -42,7 +44,8 @@ export class FileSink implements Sink {
   readonly #files = new Map<string, LogFile>();
   #queued = 0;
   #lostLines = 0;
-  #isReportDue = false;
+  #lostIn = "";
+  #reportTimer: Timer | undefined;
 
   constructor(options: FileSinkOptions) {
     this.#options = options;
@@ -75,46 +78,60 @@ export class FileSink implements Sink {
   }
 
   async flush(): Promise<void> {
-    const idle = Promise.all([...this.#files.values()].map((file) => file.idle()));
-    await new Promise<void>((resolve) => {
-      const timer = this.#clock.after(FLUSH_MS, resolve);
-      void idle.finally(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    this.#report();
+    const files = [...this.#files.values()];
+    await this.#within(FLUSH_MS, Promise.all(files.map((file) => file.idle())));
+    for (const file of files) {
+      const lines = file.unwritten();
+      if (lines > 0) this.#options.observer.abandoned(file.name, lines);
+    }
   }
 
   reopen(): void {
     for (const file of this.#files.values()) file.reopen();
   }
 
-  #push({ bytes, instance }: Segment): void {
+  #push({ bytes, instance, isOwn }: Segment): void {
     const file = this.#fileOf(instance);
-    // One that fails leaves room for the others.
-    const limit = file.isFailing ? this.#options.limit / 2 : this.#options.limit;
-    if (this.#queued + bytes.length <= limit) {
+    if (this.#hasRoom(file, bytes.length)) {
       this.#queued += bytes.length;
-      file.push(bytes);
-    } else if (file.isFailing) {
-      file.lose(bytes);
-    } else {
-      this.#lose(file, bytes);
+      file.push(bytes, isOwn);
+      return;
     }
+    if (file.isFailing) file.lose(bytes);
+    else this.#lose(file, bytes);
+    if (isOwn) free(bytes);
+  }
+
+  /** What fails has room of its own, so that it takes none from other instances' files. */
+  #hasRoom(file: LogFile, bytes: number): boolean {
+    const { slow, failing } = this.#options.limits;
+    const { backlog } = this;
+    return file.isFailing ? this.#queued - backlog + bytes <= failing : backlog + bytes <= slow;
   }
 
   #lose(file: LogFile, bytes: Buffer): void {
     this.#lostLines += countLines(bytes);
-    if (this.#isReportDue) return;
-    this.#isReportDue = true;
-    this.#clock.after(REPORT_MS, () => this.#report(file));
+    this.#lostIn = file.name;
+    this.#reportTimer ??= this.#clock.after(REPORT_MS, () => this.#report());
   }
 
-  #report(file: LogFile): void {
+  #report(): void {
+    this.#reportTimer?.cancel();
+    this.#reportTimer = undefined;
     const lines = this.#lostLines;
     this.#lostLines = 0;
-    this.#isReportDue = false;
-    this.#options.observer.lost(file.name, lines);
+    if (lines > 0) this.#options.observer.lost(this.#lostIn, lines);
+  }
+
+  async #within(ms: number, done: Promise<unknown>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(ms, resolve);
+      void done.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   #fileOf(instance: number | undefined): LogFile {

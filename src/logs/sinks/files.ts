@@ -9,7 +9,7 @@ import { codeOf, type Ownership, realDisk } from "../files/disk.ts";
 import { Housekeeping } from "../files/housekeeping.ts";
 import { LOCAL, UTC } from "../files/rotation.ts";
 import { createPretty } from "../format/pretty.ts";
-import { FileSink, type FileSinkObserver } from "./file.ts";
+import { FileSink, type FileSinkObserver, type FileSinkOptions } from "./file.ts";
 
 export interface FileSinksOptions extends Pick<
   ResolvedOptions,
@@ -31,7 +31,7 @@ export interface FileSinksOptions extends Pick<
   /** Makes a path absolute. */
   readonly resolve: (file: string) => string;
   /** Bytes that may wait in all of them together. */
-  readonly limit: number;
+  readonly limits: FileSinkOptions["limits"];
   readonly observer: FilesObserver;
 }
 
@@ -68,7 +68,7 @@ export function createFileSinks(options: FileSinksOptions): FileSink[] {
     ownership: ownershipOf(options),
     disk: realDisk,
     clock,
-    limit: options.limit / patterns.length,
+    limits: { slow: options.limits.slow / patterns.length, failing: options.limits.failing / patterns.length },
     observer: observe(options.observer),
     housekeeping: new Housekeeping({
       keep: { files: options.logKeep, age: options.logKeepAge, totalSize: options.logKeepSize },
@@ -112,6 +112,7 @@ function observe({ say, report }: FilesObserver): FileSinkObserver {
       say({ event: "log-file-recovered", file, trouble, lostLines, failedMs: Math.round(ms) });
     },
     lost: (sink, lines) => report({ event: "log-lines-lost", sink, lines }),
+    abandoned: (sink, lines) => say({ event: "log-lines-lost", sink, lines }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Segment } from "../../../src/logs/encode/segment.ts";
 import { LogTail } from "../../../src/logs/tail.ts";
 
 function segment(text: string): Segment {
-  return { bytes: Buffer.from(text), isError: false, instance: 0 } as Segment;
+  return { bytes: Buffer.from(text), isError: false, instance: 0, isOwn: false };
 }
 
 describe("LogTail", () => {
@@ -50,7 +50,7 @@ describe("LogTail", () => {
       kept.push(copy);
       seen.push([copy.toString(), count()]);
     });
-    tail.take([{ bytes, isError: false, instance: 0 } as Segment]);
+    tail.take([{ bytes, isError: false, instance: 0, isOwn: false }]);
     bytes.fill(0);
     stop();
     tail.take([segment("three\n")]);

@@ -65,6 +65,7 @@ async function settle(): Promise<void> {
 }
 
 function setUp({ respawn = true, ...options }: Partial<RoundsContext["options"]> & { respawn?: boolean } = {}) {
+  const logs = { areBlocked: false };
   const clock = new FakeClock();
   const children: FakeChild[] = [];
   const events: ChoirEvent[] = [];
@@ -97,6 +98,7 @@ function setUp({ respawn = true, ...options }: Partial<RoundsContext["options"]>
     },
     clock,
     emit,
+    isHeldUp: () => logs.areBlocked,
     sample: () => ({ state: "running", cpuMs: clock.now() }),
   });
   /** Seconds in which all but the `silent` ones beat. */
@@ -107,7 +109,7 @@ function setUp({ respawn = true, ...options }: Partial<RoundsContext["options"]>
       await settle();
     }
   };
-  return { supervisor, clock, children, events, examinations, seconds, end };
+  return { supervisor, clock, children, events, examinations, seconds, end, logs };
 }
 
 describe("rounds", () => {
@@ -143,6 +145,18 @@ describe("rounds", () => {
     setup.clock.advance(0);
     expect(setup.children).toHaveLength(3);
     expect(setup.children[1]!.signals).toEqual([]);
+  });
+
+  it("counts no silence while instances may be waiting for their lines to be written, and counts anew then", async () => {
+    const [silent] = setup.children as [FakeChild];
+    await setup.seconds(20, [silent]);
+    setup.logs.areBlocked = true;
+    await setup.seconds(300, [silent]);
+    setup.logs.areBlocked = false;
+    await setup.seconds(29, [silent]);
+    expect(setup.examinations).toHaveLength(0);
+    await setup.seconds(4, [silent]);
+    expect(setup.examinations).toHaveLength(1);
   });
 
   it("names the requests of the last heartbeat when the instance cannot be asked", async () => {

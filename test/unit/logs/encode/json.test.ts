@@ -184,7 +184,7 @@ describe("RawEncoder", () => {
   it("passes bytes on, whatever they are", () => {
     const chunk = Buffer.from([0, 0xff, 0x1b, 0x0d, 0x0a, 0x61, 0x0a]);
     const segments = encode(createEncoder("raw", { origin: ORIGIN, threshold: { level: 60 } }), [chunk]);
-    expect(segments).toEqual([{ bytes: chunk, isError: false, instance: 3 }]);
+    expect(segments).toMatchObject([{ bytes: chunk, isError: false, instance: 3 }]);
     expect(segments[0]?.bytes.buffer).toBe(chunk.buffer);
   });
 

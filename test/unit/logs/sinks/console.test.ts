@@ -32,7 +32,7 @@ function failure(code: string): Error {
 }
 
 function ofLine(text: string): Segment {
-  return { bytes: Buffer.from(`${text}\n`), isError: false, instance: 0 };
+  return { bytes: Buffer.from(`${text}\n`), isError: false, instance: 0, isOwn: false };
 }
 
 function createSink(options: Partial<ConsoleSinkOptions> = {}) {
@@ -108,6 +108,21 @@ describe("ConsoleSink", () => {
     await stream.read();
     expect(stream.taken).toEqual(["aaaa\n", "e\n"]);
     expect(lost).toEqual([3]);
+  });
+
+  it("says what is lost every 10 s while the reader is slow, and at the end", async () => {
+    const { clock, lost, sink } = createSink({ limit: 3, flushTimeout: 100 });
+    sink.write([ofLine("aaaa")]);
+    sink.write([ofLine("b")]);
+    clock.advance(9999);
+    expect(lost).toEqual([]);
+    clock.advance(1);
+    expect(lost).toEqual([1]);
+    sink.write([ofLine("c")]);
+    void sink.flush();
+    expect(lost).toEqual([1, 1]);
+    clock.advance(20_000);
+    expect(lost).toEqual([1, 1]);
   });
 
   it.each(["the callback", "write() itself, as a file's stream does on Node 20"])(
