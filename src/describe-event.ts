@@ -30,7 +30,7 @@ const DESCRIBERS: Describers = {
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
   "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
-  "log-level-changed": ({ level, was, by }) => ({ level: "info", message: `Log level ${level} on ${by}, was ${was}` }),
+  "log-level-changed": ({ to, was, by }) => ({ level: "info", message: `Log level ${to} on ${by}, was ${was}` }),
   "logs-reopened": ({ by }) => ({ level: "info", message: `Log files reopened on ${by}` }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",

@@ -175,7 +175,7 @@ export type ChoirEvent =
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
   /** Lines and events below it are left out from now on. */
-  | { readonly event: "log-level-changed"; readonly level: LevelName; readonly was: LevelName; readonly by: string }
+  | { readonly event: "log-level-changed"; readonly to: LevelName; readonly was: LevelName; readonly by: string }
   | { readonly event: "logs-reopened"; readonly by: string }
   | { readonly event: "all-crashed" }
   | { readonly event: "restart-started"; readonly generation: number; readonly by: string }

@@ -83,7 +83,7 @@ function controlsOf(parts: ControlParts): Controllable {
     setLogLevel(level, by) {
       const was = levelName(logs.level);
       logs.level = LEVELS[level];
-      emit({ event: "log-level-changed", level, was, by });
+      emit({ event: "log-level-changed", to: level, was, by });
     },
     reopenLogs(by) {
       logs.reopen();

@@ -30,7 +30,7 @@ const EXPIRING = {
 
 const SENTENCES: [ChoirEvent, string, string][] = [
   [
-    { event: "log-level-changed", level: "debug", was: "info", by: "choir logs" },
+    { event: "log-level-changed", to: "debug", was: "info", by: "choir logs" },
     "info",
     "Log level debug on choir logs, was info",
   ],
