@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { ERRORS, EXIT_MEANINGS } from "../dist/src/errors.js";
 import { variablesOf } from "../dist/src/options/environment.js";
 import { defaultOf, GROUPS, leftOf } from "../dist/src/options/help.js";
-import { OPTION_NAMES, specOf } from "../dist/src/options/table.js";
+import { OPTION_NAMES, specOf, START_OPTION_NAMES } from "../dist/src/options/table.js";
 import { DURATION, SIZE } from "../dist/src/options/units.js";
 
 const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../docs");
@@ -51,11 +51,12 @@ function read(file) {
 
 function renderOptions() {
   const sections = Object.entries(GROUPS).map(([group, title]) => {
-    const names = OPTION_NAMES.filter((name) => specOf(name).group === group);
-    return `## ${title}\n\n${names.map(renderOption).join("\n")}`;
+    const names = [...START_OPTION_NAMES, ...OPTION_NAMES].filter((name) => specOf(name).group === group);
+    const note = group === "start" ? "Of `choir start` and `choir check` only.\n\n" : "";
+    return `## ${title}\n\n${note}${names.map(renderOption).join("\n")}`;
   });
   return `${intro("Options", "src/options/table.ts")}
-A value is taken from the first of these that has one: the command line, the environment, the options given to \`new Runner\`, the default.
+A value is taken from the first of these that has one: the command line, the environment, the configuration file, the options given to \`new Runner\`, the default.
 In the environment, an empty value counts as none. A flag or a Runner option with a wrong value is always refused; an environment value
 only where it wins. What follows \`--\` on the command line belongs to the app. \`--help\` prints all this in short.
 

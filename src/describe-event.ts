@@ -12,8 +12,8 @@ type Describers = { readonly [N in ChoirEvent["event"]]: (event: Event<N>) => De
 const DESCRIBERS: Describers = {
   starting: ({ name, version, instances, addresses }) => ({
     level: "info",
-    message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")} at ${addresses.join(" and ")}`,
-    ...(addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
+    message: `Starting ${name} with Choir ${version}: ${count(instances, "instance")}${addresses.length === 0 ? "" : ` at ${addresses.join(" and ")}`}`,
+    ...(addresses.length > 0 && addresses.every((address) => LOOPBACK.test(address)) && { detail: LISTEN_FOR_ALL }),
   }),
   "sockets-passed": ({ names, addresses }) => ({
     level: "info",
@@ -32,6 +32,17 @@ const DESCRIBERS: Describers = {
   "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
   "log-level-changed": ({ to, was, by }) => ({ level: "info", message: `Log level ${to} on ${by}, was ${was}` }),
   "logs-reopened": ({ by }) => ({ level: "info", message: `Log files reopened on ${by}` }),
+  "health-listening": ({ url }) => ({ level: "info", message: `Health endpoints /livez and /readyz at ${url}` }),
+  "no-init": ({ why }) => ({
+    level: "warn",
+    message: `Running as PID 1 without an init, since ${why}: processes that instances leave behind stay as zombies`,
+    detail:
+      "Start the container with an init (docker run --init, or tini in the image), or use Node.js 22.15 or newer and an image with a shell",
+  }),
+  "heap-shared": ({ heapMiB, limitBytes }) => ({
+    level: "info",
+    message: `The heap of each instance may grow to ${heapMiB} MiB, its share of the ${Math.round(limitBytes / 2 ** 20)} MiB of the control group`,
+  }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
     message: `Running without a control socket, choir's commands cannot reach this app: ${error}`,

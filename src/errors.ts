@@ -52,6 +52,19 @@ export const ERRORS = {
       "The Runner was constructed or run in a way it cannot work: a wrong name, no function, or no file to run again in the instances.",
     remedy: "Construct it as new Runner(name, configureServer, options) in the file that node is started with.",
   },
+  ERR_CHOIR_CONFIG: {
+    exit: EXIT.config,
+    about:
+      "The configuration file, or a file of environment variables, cannot be read, or holds an option that is unknown or has a wrong value.",
+    remedy:
+      "The message names the file, with the line where there is one; docs/config.schema.json tells editors what it may hold.",
+  },
+  ERR_CHOIR_MODULE: {
+    exit: EXIT.config,
+    about:
+      "The file of choir start cannot be served: it is not there, cannot be loaded, exports no app or several, and listens with none.",
+    remedy: "The message says what was found; docs/start.md has what a file may export.",
+  },
   ERR_CHOIR_HEADER: {
     exit: EXIT.config,
     about: "responseHeaders or removeResponseHeaders holds a name or value that HTTP does not allow.",

@@ -2,6 +2,7 @@
  * All that travels between the supervisor and one instance besides logs and pub/sub frames: the environment value an instance
  * is born with, and the control messages on Node's IPC channel. Used in both processes.
  */
+import type { HeaderPolicyOptions } from "./http/headers.ts";
 import type { Measured } from "./measured.ts";
 import type { InstanceOptions } from "./options/table.ts";
 
@@ -39,6 +40,21 @@ export interface InstanceBirth {
   readonly listeners: readonly InheritedListener[];
   /** Descriptor of the pub/sub socketpair in the instance. */
   readonly pubSubFd: number;
+  /** The header policy of the configuration file, which wins over that of the Runner's options. */
+  readonly headers?: HeaderPolicyOptions;
+  /** Set when `choir start` runs a file, which need not be a Runner program. */
+  readonly module?: ModuleBirth;
+}
+
+/** How the file of `choir start` is to be taken. */
+export interface ModuleBirth {
+  /** The file that runs as the main module: absolute, links followed. */
+  readonly entry: string;
+  readonly serve: "auto" | "exports" | "listen";
+  /** --ready was not given: a file that sends "ready" by itself decides. */
+  readonly mayDecideReady: boolean;
+  /** `choir check`: the instance gets ready and never listens. */
+  readonly isPrivate: boolean;
 }
 
 /** Name of that environment variable. */
@@ -55,6 +71,8 @@ export interface SentError {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
+  /** What to do about it. */
+  readonly hint?: string;
   /** The whole of it with stack and causes, as Node prints it. */
   readonly text: string;
 }
@@ -69,6 +87,15 @@ export type ToInstance =
   | { readonly choir: "let-go"; readonly connections: number }
   /** Before it needs it, and again whenever it changes. */
   | { readonly choir: "tls"; readonly material: TlsMaterial }
+  /** One of the sockets that `listen` asked for: the message carries its handle. */
+  | {
+      readonly choir: "socket";
+      readonly ask: number;
+      readonly index: number;
+      readonly count: number;
+      readonly address: string;
+    }
+  | { readonly choir: "socket-refused"; readonly ask: number; readonly error: RefusedSocket }
   /** Wants to know something; answered by "answer", in parts. */
   | { readonly choir: "ask"; readonly id: number; readonly question: Question }
   /** Wants the next part of an answer. */
@@ -94,6 +121,30 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** Which socket an instance asks for when its app calls `listen()`. */
+export type SocketWish =
+  /** Those of --address and --port. */
+  | { readonly kind: "default" }
+  | {
+      readonly kind: "tcp";
+      /** Null: the app named none. */
+      readonly host: string | null;
+      readonly port: number;
+      /** Tells several wishes for port 0 apart: the n-th of every instance is one socket. */
+      readonly ordinal: number;
+      readonly ipv6Only: boolean;
+    }
+  /** An absolute path; the mode only when the app asks for one. */
+  | { readonly kind: "unix"; readonly path: string; readonly mode?: number };
+
+/** Why an address cannot be had: Choir's error, and the system's code for the app. */
+export interface RefusedSocket {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly system: string;
+}
+
 /** What an instance serves TLS with. By IPC only: never in an argument, an environment, a file or a log. */
 export interface TlsMaterial {
   readonly identity:
@@ -115,6 +166,8 @@ export type ToSupervisor =
   | { readonly choir: "http1-only"; readonly app: string }
   /** What its copy of the code gives to `new Runner`; sent by those of a rolling restart, before they are ready. */
   | ({ readonly choir: "declared" } & Declaration)
+  /** Its app calls `listen()`, and gets a socket that all instances share. */
+  | { readonly choir: "listen"; readonly ask: number; readonly wish: SocketWish; readonly scheme: string }
   /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
   | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */
@@ -202,6 +255,16 @@ export function isOpenRequests(value: unknown): value is readonly OpenRequest[] 
         Number.isFinite(Reflect.get(item, "ageMs")),
     )
   );
+}
+
+/** Whether a value is a wish for a socket; likewise. */
+export function isSocketWish(value: unknown): value is SocketWish {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, host, port, ordinal, path, mode } = value as Readonly<Record<string, unknown>>;
+  if (kind === "default") return true;
+  if (kind === "unix") return typeof path === "string" && (mode === undefined || Number.isInteger(mode));
+  const isPort = Number.isInteger(port) && Number(port) >= 0 && Number(port) <= 65_535;
+  return kind === "tcp" && (host === null || typeof host === "string") && isPort && Number.isInteger(ordinal);
 }
 
 /** Whether an IPC message is one of Choir's. */

@@ -1,17 +1,17 @@
 /** The help of the `choir` command and of each of its own commands, from their specs. Pure. */
-import type { CommandSpec } from "./commands/command.ts";
+import type { CommandSpec, CommandSummary } from "./commands/command.ts";
 
 const WIDTH = 80;
-const LEFT = 22;
+const LEFT = 26;
 
 /** Renders what `choir --help` prints. */
-export function overallHelp(commands: readonly CommandSpec[]): string {
+export function overallHelp(commands: readonly CommandSummary[]): string {
   const rows = commands.map(({ name, operands, summary }) => row(`${name} ${operands}`, summary));
   return sections(
     "Usage: choir <command> [options]",
-    fill("Steers running apps. An app is found by its name, which may be left away where only one is running.").join(
-      "\n",
-    ),
+    fill(
+      "Runs an app, and steers running ones. An app is found by its name, which may be left away where only one is running.",
+    ).join("\n"),
     ["Commands:", ...rows].join("\n"),
     [
       "Options:",

@@ -1,6 +1,6 @@
 /**
- * The `choir` command: from its command line to an exit code. It steers running apps through their control sockets and is no part
- * of them; bin/choir.js starts it.
+ * The `choir` command: from its command line to an exit code. It runs an app, or steers running ones through their control sockets;
+ * bin/choir.js starts it.
  */
 import { Command, CommanderError } from "commander";
 import { CONTROL_OFF, pathContext } from "../control/control.ts";
@@ -9,7 +9,7 @@ import { environmentText, processEnvironment, programArguments } from "../option
 import { nearestName } from "../options/nearest.ts";
 import { optionError } from "../options/origin.ts";
 import { commandHelp, overallHelp } from "./command-help.ts";
-import type { CommandFlags, CommandSpec } from "./commands/command.ts";
+import type { CommandFlags, CommandSpec, ProgramSpec } from "./commands/command.ts";
 import { logs } from "./commands/logs.ts";
 import { profile } from "./commands/profile.ts";
 import { publish } from "./commands/publish.ts";
@@ -37,6 +37,20 @@ export const COMMANDS: readonly CommandSpec[] = [
   systemd,
 ];
 
+/** The commands that run an app, and take the options of one. Loaded by themselves: a supervisor keeps what it loads. */
+const PROGRAMS: readonly ProgramSpec[] = [
+  {
+    name: "start",
+    operands: "<file> [options]",
+    summary: "Run an app: what a file exports, or what it listens with",
+    run: async (args) => (await import("./start.ts")).start(args),
+  },
+];
+
+function programOf(name: string | undefined): ProgramSpec | undefined {
+  return PROGRAMS.find((program) => program.name === name);
+}
+
 /** Runs a command line, without node and the file; resolved with the exit code. */
 export async function main(args: readonly string[] = programArguments().args): Promise<ExitCode> {
   // A reader that has seen enough, as `head`, is no error.
@@ -50,6 +64,8 @@ export async function main(args: readonly string[] = programArguments().args): P
 
 async function run(args: readonly string[]): Promise<ExitCode> {
   const [first, ...rest] = args;
+  const program = programOf(first === "help" ? rest[0] : first);
+  if (program !== undefined) return program.run(first === "help" ? ["--help"] : rest);
   const asksForHelp = args.some((arg) => arg === "-h" || arg === "--help") || first === "help";
   const name = first === "help" ? rest[0] : first;
   if (asksForHelp || name === undefined) return help(name, asksForHelp);
@@ -70,7 +86,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
 /** Without any argument it is help that is needed, but not what a script can have meant. */
 function help(named: string | undefined, wasAskedFor: boolean): ExitCode {
   const command = named === undefined || named.startsWith("-") ? undefined : commandOf(named);
-  const text = command === undefined ? overallHelp(COMMANDS) : commandHelp(command);
+  const text = command === undefined ? overallHelp([...PROGRAMS, ...COMMANDS]) : commandHelp(command);
   if (wasAskedFor) print(text);
   else process.stderr.write(text);
   return wasAskedFor ? EXIT.ok : EXIT.usage;
@@ -79,7 +95,7 @@ function help(named: string | undefined, wasAskedFor: boolean): ExitCode {
 function commandOf(name: string): CommandSpec {
   const command = COMMANDS.find((command) => command.name === name);
   if (command !== undefined) return command;
-  const names = COMMANDS.map(({ name }) => name);
+  const names = [...PROGRAMS, ...COMMANDS].map(({ name }) => name);
   const what = name.startsWith("-") ? "option" : "command";
   const nearest = nearestName(name, names);
   throw optionError(

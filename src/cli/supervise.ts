@@ -16,8 +16,9 @@ import { declarationOf, EXTRA_NAMES, type RunnerOptions, splitOptions } from "..
 import { resolveIdentity } from "../supervisor/identity.ts";
 import type { Program } from "../supervisor/launcher.ts";
 import type { StrayErrors } from "../stray-errors.ts";
-import { runSupervisor } from "../supervisor/main.ts";
+import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
 import { openLogs } from "./open-logs.ts";
+import { becomeInit } from "./init.ts";
 import { reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -51,27 +52,45 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
   checkConfigureServer(configureServer);
   // Compiled for its errors only: a header that HTTP does not allow must not cost N failed starts.
   compileHeaderPolicy(extras);
-  const context = { name, origins: resolution.origins, environment: processEnvironment() };
-  const tls = tlsSources(resolution.options, context);
-  const engine = engineSource(resolution.options, context);
-  // From here on only these two have passwords: what is not there cannot be shown.
-  forgetSecrets();
-  const options = withoutSecrets(resolution.options);
-  const logs = await openLogs(name, options);
-  if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
-  const outcome = await runSupervisor({
+  return superviseResolved({
     name,
-    version: version(),
     program: programOf(resolution.rest),
-    options,
+    options: resolution.options,
     origins: resolution.origins,
     declared: declarationOf(name, given),
+    strayErrors,
+  });
+}
+
+/** What is decided when a supervisor is to run, whatever it runs. */
+export type Supervised = Omit<
+  SupervisorSetup,
+  "version" | "identity" | "tls" | "engine" | "serviceManager" | "logs" | "hasTerminal"
+>;
+
+/** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
+export async function superviseResolved(supervised: Supervised): Promise<ExitCode> {
+  // Before anything is opened: it would be lost.
+  const initObstacle = becomeInit();
+  const { name, origins } = supervised;
+  const context = { name, origins, environment: processEnvironment() };
+  const tls = tlsSources(supervised.options, context);
+  const engine = engineSource(supervised.options, context);
+  // From here on only these two have passwords: what is not there cannot be shown.
+  forgetSecrets();
+  const options = withoutSecrets(supervised.options);
+  const logs = await openLogs(name, options);
+  if (process.stdout.isTTY && !options.quiet) process.stdout.write(banner());
+  if (initObstacle !== undefined) logs.event({ event: "no-init", why: initObstacle });
+  const outcome = await runSupervisor({
+    ...supervised,
+    version: version(),
+    options,
     tls,
     identity: resolveIdentity(options),
     engine,
     serviceManager: takeServiceManager(),
     logs,
-    strayErrors,
     hasTerminal: hasControllingTerminal(),
   });
   // A process that the app left behind may hold a pipe for ever.

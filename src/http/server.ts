@@ -125,7 +125,7 @@ export async function listenOn(
 }
 
 /** A further listener of the same server: Node's servers have one handle each. */
-function acceptorFor(server: net.Server): net.Server {
+export function acceptorFor(server: net.Server): net.Server {
   // The options that http and https give to their own net.Server.
   return net.createServer({ allowHalfOpen: !(server instanceof TlsServer), noDelay: true }, (socket) => {
     server.emit("connection", socket);

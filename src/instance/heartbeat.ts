@@ -6,6 +6,7 @@ import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node
 import { getHeapStatistics } from "node:v8";
 import type { Clock } from "../clock.ts";
 import type { Connections } from "../http/connections.ts";
+import type { RequestMeter } from "../http/request-meter.ts";
 import type { Measured } from "../measured.ts";
 import { OPEN_REQUESTS_SYMBOL, type OpenRequest, type Statistics } from "../protocol.ts";
 import { gcGauge } from "./gc.ts";
@@ -38,10 +39,9 @@ export type MeasuredConnections = Pick<
   | "totalConnections"
   | "totalRefused"
   | "totalFailedHandshakes"
-  | "meter"
   | "openRequests"
   | "oldestRequests"
->;
+> & { readonly meter: Pick<RequestMeter, "take"> | undefined };
 
 /** A timer of this many milliseconds samples the loop's delay: an idle instance pays 1 ms of CPU time per second for 50, 5 for 10. */
 const RESOLUTION_MS = 50;

@@ -25,9 +25,12 @@ export class Lifecycle {
   /** Resolved when the app called `ready()`, for `ready: "manual"`. */
   readonly markedReady: Promise<void>;
   markReady!: () => void;
+  /** Makes of what was thrown at the start what is said of it. */
+  explain: (thrown: unknown) => unknown = (thrown) => thrown;
   readonly #exit: (code: number) => void;
   #letGo: (connections: number) => void = () => {};
   #hasBeenReady = false;
+  #hasFailed = false;
 
   constructor({ exit }: { exit: (code: number) => void }) {
     this.#exit = exit;
@@ -82,9 +85,13 @@ export class Lifecycle {
 
   /** Says why it cannot start, and ends the process. */
   fail(thrown: unknown): void {
-    const final = thrown instanceof ChoirError && thrown.exitCode === 78;
+    // What a failed start throws afterwards is not why it failed.
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const error = this.explain(thrown);
+    const final = error instanceof ChoirError && error.exitCode === 78;
     const exit = (): void => this.#exit(final ? 78 : 1);
-    this.#send({ choir: "start-failed", error: toSent(thrown), final }, exit);
+    this.#send({ choir: "start-failed", error: toSent(error), final }, exit);
     setTimeout(exit, SEND_DEADLINE_MS);
   }
 
@@ -131,5 +138,6 @@ function toSent(thrown: unknown): SentError {
     message: describeThrown(thrown),
     text: thrown instanceof Error ? inspect(thrown) : `Thrown: ${inspect(thrown)}`,
     ...(typeof code === "string" ? { code } : {}),
+    ...(thrown instanceof ChoirError && thrown.hint !== undefined ? { hint: thrown.hint } : {}),
   };
 }

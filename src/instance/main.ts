@@ -20,9 +20,9 @@ import { UncaughtErrors } from "./uncaught.ts";
 import { Zones } from "./zone.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
-if (birth !== undefined) enterInstance(birth);
+if (birth !== undefined) await enterInstance(birth);
 
-function enterInstance(birth: InstanceBirth): void {
+async function enterInstance(birth: InstanceBirth): Promise<void> {
   // Else every process that the app forks would load this file too.
   forgetPreload(import.meta.url);
   writeBlocking(process.stdout);
@@ -39,7 +39,11 @@ function enterInstance(birth: InstanceBirth): void {
   const services = createServices(birth, { lifecycle, hooks, zones, connect });
   const logger = (): Logger => services.logger;
   const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
-  assumeRole({ kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls, messages: () => client });
+  const messages = (): PubSubClient | undefined => client;
+  const role = { kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls, messages } as const;
+  // Loaded for `choir start` only, and before node goes on to the file.
+  const ownServers = birth.module && (await import("./own-module.ts")).enterModule(role, birth.module);
+  assumeRole({ ...role, ownServers });
   // Who asks for something, or wants to lead, is better served by those that stay.
   void lifecycle.drainOrdered.then(() => client?.retire());
   answerQuestions({
@@ -90,6 +94,7 @@ function connectPubSub(fd: number, logger: () => Logger): PubSubClient {
   const socket = new net.Socket({ fd, readable: true, writable: true });
   socket.unref();
   return new PubSubClient(socket, {
+    eager: true,
     onHandlerError: (error, topic) => logger().error({ err: error, topic }, "A pub/sub handler failed"),
     onLeaderError: (error, leader) => logger().error({ err: error, leader }, "A leader's callback failed"),
   });

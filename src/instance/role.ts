@@ -5,6 +5,7 @@
 import type { PubSubClient } from "../messaging/client.ts";
 import type { InstanceBirth } from "../protocol.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { OwnServers } from "./own-servers.ts";
 import type { OwnServices } from "./services.ts";
 import type { ShutdownHooks } from "./shutdown-hooks.ts";
 import type { TlsInbox } from "./tls-inbox.ts";
@@ -29,6 +30,8 @@ export interface InstanceRole {
   readonly tls: TlsInbox;
   /** The connection to the broker, when the app has used it. */
   readonly messages: () => PubSubClient | undefined;
+  /** Only where `choir start` runs a file: it has the sockets. */
+  readonly ownServers?: OwnServers | undefined;
 }
 
 const ROLE = Symbol.for("choir.role");
@@ -58,6 +61,11 @@ export function lendRole(services: OwnServices | undefined): () => void {
 }
 
 const RAN = Symbol.for("choir.ran");
+
+/** Whether a Runner runs in this process. */
+export function isProcessClaimed(): boolean {
+  return (globalThis as { [RAN]?: true })[RAN] === true;
+}
 
 /** Says that a Runner runs in this process; whether one did before. */
 export function claimProcess(): boolean {

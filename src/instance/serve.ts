@@ -6,19 +6,19 @@ import { closeSync } from "node:fs";
 import type { Server } from "node:net";
 import { systemClock } from "../clock.ts";
 import { type Connections, trackConnections } from "../http/connections.ts";
-import { drainServer } from "../http/drain.ts";
 import { letGo } from "../http/let-go.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
-import type { DrainReason, InheritedListener } from "../protocol.ts";
+import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { drainServers } from "./drain-servers.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
 /** How long code after `run()` and handles that the app left open may keep the process, in milliseconds. */
-const PATIENCE_MS = 1000;
+export const PATIENCE_MS = 1000;
 
 /** What the user's file gave to the Runner. */
 export interface Definition {
@@ -52,7 +52,9 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     });
     // What it counted since the last one is not lost with a process that is ended by its own code.
     process.once("exit", lastHeartbeat);
-    await drain(role, { ...prepared, acceptors }, await lifecycle.drainOrdered);
+    const reason = await lifecycle.drainOrdered;
+    const openRequests = (): readonly OpenRequest[] => connections.openRequests();
+    await drainServers(role, [{ server: app.server, connections, acceptors }], { reason, openRequests });
     role.messages()?.abandonLocks();
     await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
     // What was answered while it drained is to be counted too.
@@ -67,17 +69,13 @@ interface Prepared {
   readonly connections: Connections;
 }
 
-interface Serving extends Prepared {
-  readonly acceptors: Acceptors;
-}
-
 /** Undefined when the order to drain came first: a start that nobody waits for any more, and that must not come to listen. */
-function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
+export function untilStopped<T>(role: InstanceRole, work: Promise<T>): Promise<T | undefined> {
   return untilFailed(role, Promise.race([work, role.lifecycle.drainOrdered.then(() => undefined)]));
 }
 
 /** Says why it failed and never returns then: the process ends as soon as that is said, and user code after run() must not run. */
-async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
+export async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
@@ -90,7 +88,12 @@ async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Promise<T> 
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
   const settings = await serverSettings(role);
-  const app = await prepareApp(services, { configureServer, extras, settings, zones: role.zones });
+  const app = await prepareApp(services, {
+    configureServer,
+    extras: { ...extras, ...birth.headers },
+    settings,
+    zones: role.zones,
+  });
   if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
   if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
   role.zones?.open(app.server);
@@ -98,23 +101,29 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
-  const { readinessPath } = birth.options;
-  if (readinessPath !== undefined) {
-    const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
-    await askUntilReady(app.server, readinessPath, note);
-  }
+  await untilAnswering(role, app.server);
   return { app, connections };
 }
 
+/** Asks --readiness-path, if there is one, until the answer is good. */
+export async function untilAnswering({ birth, services }: InstanceRole, server: Server): Promise<void> {
+  const { readinessPath } = birth.options;
+  if (readinessPath === undefined) return;
+  const note = (answer: string): void => services.logger.warn({ path: readinessPath, answer }, "Not ready yet");
+  await askUntilReady(server, readinessPath, note);
+}
+
 /** From its call on connections come, so an order to drain is obeyed only after it. */
-function listen({ birth }: InstanceRole, server: Server): Promise<Acceptors> {
+function listen({ birth, ownServers }: InstanceRole, server: Server): Promise<Acceptors> {
+  // A Runner program under `choir start`.
+  if (ownServers !== undefined) return ownServers.listenDefault(server);
   return listenOn(server, birth.listeners, birth.options.backlog).catch((error: unknown) => {
     throw listenError(error, birth.listeners);
   });
 }
 
 /** How requests are taken, by the options; what TLS is served with comes from the supervisor. */
-async function serverSettings({ birth: { options }, tls }: InstanceRole): Promise<ServerSettings> {
+export async function serverSettings({ birth: { options }, tls }: InstanceRole): Promise<ServerSettings> {
   const { ssl, http2, keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize } = options;
   return {
     limits: { keepAliveTimeout, requestTimeout, headersTimeout, maxRequestsPerSocket, maxHeaderSize },
@@ -131,28 +140,4 @@ function listenError(error: unknown, listeners: readonly InheritedListener[]): u
     `Another process began to listen on ${addresses} at the same time`,
     { cause: error },
   );
-}
-
-async function drain(role: InstanceRole, serving: Serving, reason: DrainReason): Promise<void> {
-  const { shutdownTimeout, idleGrace, drainDelay, closeSpread } = role.birth.options;
-  // Shortly before the supervisor kills: what is still open then is what its log is going to name.
-  const report = systemClock.after(Math.max(shutdownTimeout * 0.9, shutdownTimeout - 500), () => {
-    role.lifecycle.reportOpen(serving.connections.openRequests());
-  });
-  const unanswered = role.uncaught.giveUpUnanswered();
-  await drainServer(serving.connections, {
-    mode: reason,
-    acceptors: serving.acceptors,
-    idleGraceMs: idleGrace,
-    // Nobody waits for idle connections until the deadline, at which the process would be killed for their sake.
-    keepAliveTimeoutMs: Math.min(
-      serving.app.server.keepAliveTimeout,
-      Math.max(shutdownTimeout / 2, shutdownTimeout - 5000),
-    ),
-    drainDelayMs: drainDelay,
-    closeSpreadMs: closeSpread,
-    clock: systemClock,
-  });
-  unanswered?.cancel();
-  report.cancel();
 }

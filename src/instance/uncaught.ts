@@ -63,7 +63,7 @@ export class UncaughtErrors {
   }
 
   /** From now on the requests of these connections may be left without an answer. */
-  serving(connections: Connections): void {
+  serving(connections: Pick<Connections, "exchanges">): void {
     this.#unanswered = new Unanswered(connections);
   }
 

@@ -20,6 +20,8 @@ export interface PubSubClientOptions {
   readonly onHandlerError: (error: unknown, topic: string) => void;
   /** Told what a leader's callback threw, with the leader's name. */
   readonly onLeaderError: (error: unknown, leader: string) => void;
+  /** As in PipeOptions. */
+  readonly eager?: boolean;
 }
 
 export class PubSubClient implements PubSub {
@@ -37,7 +39,7 @@ export class PubSubClient implements PubSub {
 
   /** Takes the stream over; whether it keeps the process alive is the caller's to say. */
   constructor(stream: Duplex, options: PubSubClientOptions) {
-    this.#pipe = new Pipe(stream);
+    this.#pipe = new Pipe(stream, options);
     this.#options = options;
     this.#pipe.use(FRAME.message, {
       onFrame: (frame) => this.#onFrame(frame),
@@ -129,8 +131,10 @@ export class PubSubClient implements PubSub {
   #publishRetained(topic: string, value: unknown): Promise<void> {
     const id = this.#pipe.nextId();
     this.#pipe.batch.message(topic, value, id);
-    this.#pipe.schedule();
-    return new Promise((resolve, reject) => this.#pipe.expect(id, { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#pipe.expect(id, { resolve, reject });
+      this.#pipe.schedule();
+    });
   }
 
   async #subscribe<T>(topic: string, handler: MessageHandler<T>): Promise<Subscription> {
@@ -164,7 +168,6 @@ export class PubSubClient implements PubSub {
     if (pipe.closed !== undefined) return Promise.reject(pipe.closed);
     const id = pipe.nextId();
     pipe.batch.control({ type: FRAME.subscribe, id, topic: subscription.topic });
-    pipe.schedule();
     this.#starting.set(id, subscription);
     const settled = (): void => {
       this.#starting.delete(id);
@@ -181,6 +184,7 @@ export class PubSubClient implements PubSub {
           reject(error);
         },
       });
+      pipe.schedule();
     });
   }
 

@@ -23,6 +23,15 @@ export interface Settle {
   reject(error: ChoirError): void;
 }
 
+export interface PipeOptions {
+  /**
+   * Writes what comes first in a turn of the event loop at once, and only the rest at the turn's end: so a message is on its way
+   * before the answer to the request that caused it, for one more write a turn. Default false: within one process, that would run
+   * the others' handlers inside of `publish`.
+   */
+  readonly eager?: boolean | undefined;
+}
+
 /** What a publisher that does not wait has encoded before it is made to. */
 const BATCH_BYTES = 64 * 1024;
 const ACCEPTED = Promise.resolve();
@@ -30,6 +39,7 @@ const ACCEPTED = Promise.resolve();
 export class Pipe {
   readonly batch = new Batch();
   readonly #stream: Duplex;
+  readonly #isEager: boolean;
   readonly #gate: Gate;
   readonly #reader = new FrameReader();
   readonly #users: (PipeUser | undefined)[] = [];
@@ -40,8 +50,9 @@ export class Pipe {
   #closed: ChoirError | undefined;
 
   /** Takes the stream over; whether it keeps the process alive is the caller's to say. */
-  constructor(stream: Duplex) {
+  constructor(stream: Duplex, { eager = false }: PipeOptions = {}) {
     this.#stream = stream;
+    this.#isEager = eager;
     this.#gate = new Gate(stream);
     const end = () => this.#end();
     stream.on("error", (error) => this.#end(error));
@@ -77,11 +88,12 @@ export class Pipe {
     return this.#gate.closed ?? ACCEPTED;
   }
 
-  /** Sends what the batch has with the end of this turn. */
+  /** Sends what the batch has with the end of this turn, or at once when it is the turn's first. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#onTurn);
+    if (this.#isEager) this.#send();
   }
 
   /** Sends a frame whose answer is an ack or a refusal; rejects with that, or when the pipe is closed. */
@@ -93,8 +105,8 @@ export class Pipe {
       }
       const id = this.nextId();
       this.batch.control({ type, id, topic });
-      this.schedule();
       this.expect(id, { resolve, reject });
+      this.schedule();
     });
   }
 

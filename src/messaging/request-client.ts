@@ -25,14 +25,20 @@ interface Asking {
   readonly settled: Set<number>;
   readonly answers: Answer[];
   readonly failed: FailedAnswer[];
-  /** Something came: whether that was all. */
-  came(from: Member): void;
-  /** A responder is gone. */
-  left(from: Member): void;
-  late(): void;
+  ends: Ends;
   reject(error: unknown): void;
   readonly timer: NodeJS.Timeout;
   readonly stopListening: () => void;
+}
+
+/** How a request may end. */
+interface Ends {
+  /** The last answer came. */
+  came(): void;
+  /** The last one who could have answered is gone. */
+  left(from: Member): void;
+  /** The deadline has passed. */
+  late(): void;
 }
 
 interface Responder {
@@ -59,33 +65,36 @@ export class RequestClient {
   /** Resolves with the answer of one. */
   one(topic: string, value: unknown, options?: RequestOptions): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const asking = this.#begin({ topic, value, options, flags: 0 }, reject);
-      asking.came = () => {
-        const [failure] = asking.failed;
-        if (failure === undefined) resolve(asking.answers[0]?.value);
-        else reject(failure.error);
-      };
-      asking.left = (from) => {
-        const what = `Instance ${from.id} ended before it answered the request ${quote(topic)}`;
-        reject(new ChoirError("ERR_CHOIR_RESPONDER_GONE", what));
-      };
-      asking.late = () => reject(timeoutError(asking, options?.timeout));
+      this.#begin({ topic, value, options, flags: 0 }, reject, (asking) => ({
+        came() {
+          const [failure] = asking.failed;
+          if (failure === undefined) resolve(asking.answers[0]?.value);
+          else reject(failure.error);
+        },
+        left(from) {
+          const what = `Instance ${from.id} ended before it answered the request ${quote(topic)}`;
+          reject(new ChoirError("ERR_CHOIR_RESPONDER_GONE", what));
+        },
+        late: () => reject(timeoutError(asking, options?.timeout)),
+      }));
     });
   }
 
   /** Resolves with what all have answered by the deadline. */
   all(topic: string, value: unknown, options?: RequestOptions): Promise<Answers> {
     return new Promise((resolve, reject) => {
-      const asking = this.#begin({ topic, value, options, flags: FLAG.all }, reject);
-      const { answers, failed } = asking;
-      asking.came = asking.left = () => {
-        const heard = new Set([...answers, ...failed].map(({ from }) => from));
-        resolve({ answers, failed, silent: (asking.members ?? []).filter((member) => !heard.has(member)) });
-      };
-      asking.late = () => {
-        if (asking.members === undefined) reject(timeoutError(asking, options?.timeout));
-        else asking.came(NOBODY);
-      };
+      this.#begin({ topic, value, options, flags: FLAG.all }, reject, (asking) => {
+        const { answers, failed } = asking;
+        const finish = (): void => {
+          const heard = new Set([...answers, ...failed].map(({ from }) => from));
+          resolve({ answers, failed, silent: (asking.members ?? []).filter((member) => !heard.has(member)) });
+        };
+        const late = (): void => {
+          if (asking.members === undefined) reject(timeoutError(asking, options?.timeout));
+          else finish();
+        };
+        return { came: finish, left: finish, late };
+      });
     });
   }
 
@@ -128,7 +137,7 @@ export class RequestClient {
     this.#responders.remove(responder.topic, responder);
   }
 
-  #begin(wish: Wish, reject: (error: unknown) => void): Asking {
+  #begin(wish: Wish, reject: (error: unknown) => void, endsOf: (asking: Asking) => Ends): void {
     const { topic, value, options = {}, flags } = wish;
     checkTopic(topic);
     const timeout = checkTimeout(options.timeout);
@@ -153,21 +162,19 @@ export class RequestClient {
       settled: new Set(),
       answers: [],
       failed: [],
-      came: () => {},
-      left: () => {},
-      late: () => {},
+      ends: NOTHING,
       reject,
       timer: setTimeout(() => {
         this.#end(id);
         ended();
-        asking.late();
+        asking.ends.late();
       }, timeout),
       stopListening: () => options.signal?.removeEventListener("abort", abort),
     };
+    asking.ends = endsOf(asking);
     this.#asking.set(id, asking);
-    pipe.send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
     pipe.expect(id, { resolve: () => {}, reject: (error) => this.#end(id)?.reject(error) });
-    return asking;
+    pipe.send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
   }
 
   /** Forgets a request: nothing that comes for it matters any more. */
@@ -192,7 +199,7 @@ export class RequestClient {
     if (frame.type === REQUEST_FRAME.asked) {
       asking.members = JSON.parse(frame.buffer.toString("utf8", frame.body + 4, frame.end)) as Member[];
       // Nobody responds; for one alone that is a refusal.
-      if (asking.members.length === 0) this.#end(id)?.came(NOBODY);
+      if (asking.members.length === 0) this.#end(id)?.ends.came();
       return;
     }
     const place = ((frame.buffer[frame.body + 4] ?? 0) << 8) | (frame.buffer[frame.body + 5] ?? 0);
@@ -203,8 +210,8 @@ export class RequestClient {
     if (!isGone) take(asking, from, frame);
     if (asking.settled.size < (asking.members?.length ?? 0)) return;
     this.#end(id);
-    if (isGone) asking.left(from);
-    else asking.came(from);
+    if (isGone) asking.ends.left(from);
+    else asking.ends.came();
   }
 
   #answer(id: number, frame: FrameReader): void {
@@ -257,7 +264,7 @@ interface Asked {
   readonly value: () => unknown;
 }
 
-const NOBODY: Member = { id: -1, uid: "" };
+const NOTHING: Ends = { came() {}, left() {}, late() {} };
 
 /** Reads an answer. */
 function take(asking: Asking, from: Member, { buffer, body, end }: FrameReader): void {

@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { debuglog } from "node:util";
 import { BIRTH_VARIABLE, INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
-import { OPTION_NAMES, type OptionName, specOf, variableOf } from "./table.ts";
+import { type AnyOptionName, OPTION_NAMES, specOf, START_OPTION_NAMES, variableOf } from "./table.ts";
 
 /** An option's text in the environment, and the variable it stands in. */
 export interface EnvironmentText {
@@ -28,7 +28,7 @@ export interface ProgramArguments {
 }
 
 /** Finds an option in the environment: `CHOIR_PORT` wins over `PORT`, and an empty value counts as unset. */
-export function environmentText(name: OptionName, environment: NodeJS.ProcessEnv): EnvironmentText | undefined {
+export function environmentText(name: AnyOptionName, environment: NodeJS.ProcessEnv): EnvironmentText | undefined {
   for (const variable of variablesOf(name)) {
     const text = environment[variable];
     if (text !== undefined && text !== "") return { variable, text };
@@ -37,7 +37,7 @@ export function environmentText(name: OptionName, environment: NodeJS.ProcessEnv
 }
 
 /** The environment names of an option, the one that wins first. */
-export function variablesOf(name: OptionName): readonly string[] {
+export function variablesOf(name: AnyOptionName): readonly string[] {
   const { env } = specOf(name);
   return env === undefined ? [variableOf(name)] : [variableOf(name), env];
 }
@@ -102,7 +102,7 @@ export function instanceEnvironment(
   birth: InstanceBirth,
   environment: NodeJS.ProcessEnv = process.env,
 ): NodeJS.ProcessEnv {
-  const own = new Set(OPTION_NAMES.map(variableOf));
+  const own = new Set([...OPTION_NAMES, ...START_OPTION_NAMES].map(variableOf));
   const inherited = Object.entries(environment).filter(([variable]) => !own.has(variable));
   return {
     ...Object.fromEntries(inherited),

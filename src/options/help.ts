@@ -1,6 +1,15 @@
 /** The text of `--help` and the banner, from the table. Used in the supervisor only; prints nothing itself. */
 import { EXIT_MEANINGS } from "../errors.ts";
-import { flagOf, OPTION_NAMES, type OptionGroup, type OptionName, specOf, type TableOptions } from "./table.ts";
+import {
+  type AnyOptionName,
+  flagOf,
+  OPTION_NAMES,
+  type OptionGroup,
+  type OptionValue,
+  specOf,
+  START_OPTION_NAMES,
+  type TableOptions,
+} from "./table.ts";
 import { formatValue } from "./values.ts";
 
 export interface HelpInput {
@@ -12,10 +21,13 @@ export interface HelpInput {
   readonly name: string;
   /** The Runner's own options, which are the defaults of its command line. */
   readonly defaults?: TableOptions;
+  /** Whether it is `choir start` or `choir check`, which have options of their own. */
+  readonly forModule?: boolean;
 }
 
 /** The groups of options in the order of help and docs, with their headings. */
 export const GROUPS: Readonly<Record<OptionGroup, string>> = {
+  start: "What to run",
   general: "General",
   address: "Where to listen",
   tls: "TLS and HTTP/2",
@@ -45,22 +57,27 @@ export function banner(): string {
 
 /** Renders the help of a program, ending with a line break. */
 export function renderHelp(input: HelpInput): string {
-  const { program, name, columns = 80, defaults = {} } = input;
+  const { program, name, columns = 80, defaults = {}, forModule = false } = input;
   const width = Math.max(LEFT + LEAST_RIGHT, columns);
   const paragraph = (text: string, indent = "") => wrap(text.split(" "), width, indent).join("\n");
-  const groups = (Object.keys(GROUPS) as OptionGroup[]).map((group) => {
-    const options = OPTION_NAMES.filter((option) => specOf(option).group === group);
-    const rows = options.map((option) => renderRow(leftOf(option), rightOf(option, defaults[option]), width));
+  const names: readonly AnyOptionName[] = forModule ? [...START_OPTION_NAMES, ...OPTION_NAMES] : OPTION_NAMES;
+  const given: Readonly<Partial<Record<AnyOptionName, OptionValue | undefined>>> = defaults;
+  const shownGroups = (Object.keys(GROUPS) as OptionGroup[]).filter((group) => forModule || group !== "start");
+  const groups = shownGroups.map((group) => {
+    const options = names.filter((option) => specOf(option).group === group);
+    const rows = options.map((option) => renderRow(leftOf(option), rightOf(option, given[option]), width));
     if (group === "general") rows.unshift(renderRow("-h, --help", ["Print this help and exit"], width));
     return [`${GROUPS[group]}:`, ...rows].join("\n");
   });
   const codes = Object.entries(EXIT_MEANINGS).map(([code, text]) =>
     paragraph(`${code.padStart(4)}  ${text}`, "      "),
   );
-  const shown = examples(program).map(([command, text]) => renderRow(command, text.split(" "), width));
+  const shown = examples(forModule ? `${program} app.js` : program).map(([command, text]) =>
+    renderRow(command, text.split(" "), width),
+  );
   return [
     banner().trimEnd(),
-    paragraph(`Usage: ${program} [options] [-- arguments of the app]`),
+    paragraph(`Usage: ${program}${forModule ? " <file>" : ""} [options] [-- arguments of the app]`),
     paragraph(`Runs instances of ${name} that share one port, and starts new ones in the place of those that crash.`),
     ...groups,
     ["Examples:", ...shown].join("\n"),
@@ -72,7 +89,7 @@ export function renderHelp(input: HelpInput): string {
 }
 
 /** Renders an option as it is written: `-p, --port <n>`, with room for the letter where it has none. */
-export function leftOf(name: OptionName): string {
+export function leftOf(name: AnyOptionName): string {
   const { short, negatable = false, kind, placeholder = kind } = specOf(name);
   const flag = negatable ? flagOf(name).replace("--", "--[no-]") : flagOf(name);
   const letter = short === undefined ? "    " : `-${short}, `;
@@ -80,18 +97,18 @@ export function leftOf(name: OptionName): string {
 }
 
 /** Renders a default as the command line takes it; undefined where none is worth saying. */
-export function defaultOf(name: OptionName, own?: TableOptions[OptionName]): string | undefined {
+export function defaultOf(name: AnyOptionName, own?: OptionValue): string | undefined {
   const spec = specOf(name);
   const value = own ?? spec.default;
   if (spec.secret === true) return undefined;
   if (own === undefined && spec.defaultText !== undefined) return spec.defaultText;
   if (value === undefined) return undefined;
   if (typeof value === "boolean") return value ? "on" : "off";
-  return formatValue(spec, value as NonNullable<TableOptions[OptionName]>);
+  return formatValue(spec, value as OptionValue);
 }
 
 /** The words of the right column; a fact in brackets is one, so that no line ends inside it. */
-function rightOf(name: OptionName, own: TableOptions[OptionName]): string[] {
+function rightOf(name: AnyOptionName, own: OptionValue | undefined): string[] {
   const spec = specOf(name);
   const value = defaultOf(name, own);
   const facts: string[] = [];
@@ -134,7 +151,7 @@ function examples(program: string): [string, string][] {
 
 const NOTES: readonly string[] = [
   "Every option can be set in the environment as well: CHOIR_ and its name, as CHOIR_START_TIMEOUT=90s for --start-timeout 90s or CHOIR_RESPAWN=no for --no-respawn.",
-  "A flag wins over the environment, and that over what the program itself sets.",
+  "A flag wins over the environment, that over choir.config.ts, .js, .mjs or .json in the working directory, and that over what the program itself sets.",
   "A <time> has a unit: 500ms, 10s, 5m, 2h, 1d.",
   "SIGTERM and Ctrl-C let the requests in flight finish, then end the program; a second one, more than a second later, ends it at once. SIGHUP restarts the instances one after the other, with new code, where no terminal is attached; SIGTTIN and SIGTTOU start one more and end one.",
 ];

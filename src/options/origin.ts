@@ -1,9 +1,9 @@
 /** Where an option's value came from, and the messages that say so. Used in the supervisor only; a leaf. */
-import { ChoirError } from "../errors.ts";
-import { flagOf, type OptionName, specOf } from "./table.ts";
+import { ChoirError, type ChoirErrorOptions } from "../errors.ts";
+import { type AnyOptionName, flagOf, specOf } from "./table.ts";
 import type { Problem } from "./values.ts";
 
-/** Where an option's value came from; `name` is the flag, the environment variable or the file. */
+/** Where an option's value came from; `name` is the flag, the environment variable, or the file with the line. */
 export interface Origin {
   readonly from: "flag" | "environment" | "file" | "code" | "default";
   readonly name?: string;
@@ -11,15 +11,21 @@ export interface Origin {
 
 /** Makes the error about a value: what it must be, what was got, where that came from and what to write. */
 export function wrongValue(
-  name: OptionName,
+  name: AnyOptionName,
   got: string,
   { problem, origin }: { problem: Problem; origin: Origin },
 ): ChoirError {
-  const subject = origin.from === "code" ? name : flagOf(name);
+  const subject = origin.from === "code" || origin.from === "file" ? name : flagOf(name);
   const advice = problem.advice === undefined ? "" : `: ${problem.advice}`;
   // A password is in no message, not even a wrong one.
   const shown = specOf(name).secret === true ? "something else" : got;
-  return optionError(`${subject} must be ${problem.expected}, got ${shown} (from ${describeOrigin(origin)})${advice}`);
+  const message = `${subject} must be ${problem.expected}, got ${shown} (from ${describeOrigin(origin)})${advice}`;
+  return origin.from === "file" ? configError(message) : optionError(message);
+}
+
+/** Makes an error of the configuration file. */
+export function configError(message: string, options?: ChoirErrorOptions): ChoirError {
+  return new ChoirError("ERR_CHOIR_CONFIG", message, options);
 }
 
 /** Makes an error of the command line, the environment or the Runner's options. */
@@ -32,7 +38,7 @@ function describeOrigin({ from, name = "" }: Origin): string {
   const places: Record<Origin["from"], string> = {
     flag: "the command line",
     environment: `the environment variable ${name}`,
-    file: `the file ${name}`,
+    file: name,
     code: "the Runner's options",
     default: "the default",
   };

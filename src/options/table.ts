@@ -9,6 +9,7 @@ import { MESSAGING_ROWS } from "./messaging-rows.ts";
 import { LOG_ROWS } from "./log-rows.ts";
 import { METRICS_OPTIONS } from "./metrics-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
+import { START_ROWS } from "./start-rows.ts";
 
 /** What a value of each kind is in code. */
 export interface Kinds {
@@ -63,7 +64,16 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "general" | "address" | "tls" | "limits" | "life" | "metrics" | "messaging" | "logs";
+export type OptionGroup =
+  | "start"
+  | "general"
+  | "address"
+  | "tls"
+  | "limits"
+  | "life"
+  | "metrics"
+  | "messaging"
+  | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -107,6 +117,18 @@ export const OPTIONS = {
     more:
       "Only behind a proxy that sets or removes the header itself: otherwise clients choose what your log lines say. An id is 1 to 128 " +
       "letters, digits and `_ . : ; = @ + / ~ -`; with any other one the request gets an id as if it had brought none.",
+  }),
+  /** Undefined: the first of choir.config.ts, .js, .mjs and .json that there is in the working directory. */
+  config: option({
+    kind: "string",
+    group: "general",
+    placeholder: "file|off",
+    default: undefined,
+    defaultText: "choir.config.*",
+    help: "File of options, .ts, .js, .mjs or .json; off for none",
+    more:
+      "Without it, `choir.config.ts`, `.js`, `.mjs` or `.json` in the working directory, where there is one. " +
+      "See [start.md](start.md#the-configuration-file).",
   }),
   /** Undefined: the first folder that there is of those in docs/commands.md. */
   control: option({
@@ -283,9 +305,18 @@ export type OptionName = keyof typeof OPTIONS;
 /** Every option's name, in the order of --help. */
 export const OPTION_NAMES = Object.keys(OPTIONS) as readonly OptionName[];
 
+/** An option that only `choir start` has. */
+export type StartOptionName = keyof typeof START_ROWS;
+
+/** Every option that only `choir start` has, in the order of --help. */
+export const START_OPTION_NAMES = Object.keys(START_ROWS) as readonly StartOptionName[];
+
+/** An option of any program. */
+export type AnyOptionName = OptionName | StartOptionName;
+
 /** Looks an option's row up, as the general type that checks and help work on. */
-export function specOf(name: OptionName): Option {
-  return OPTIONS[name];
+export function specOf(name: AnyOptionName): Option {
+  return name in START_ROWS ? START_ROWS[name as StartOptionName] : OPTIONS[name as OptionName];
 }
 
 type ValueOf<O> =
@@ -293,6 +324,9 @@ type ValueOf<O> =
 
 /** Every option with its value: what all code outside `options/` receives. */
 export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTIONS)[N]> };
+
+/** Every option that only `choir start` has, with its value. */
+export type StartOptions = { readonly [N in StartOptionName]: ValueOf<(typeof START_ROWS)[N]> };
 
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;

@@ -2,7 +2,7 @@
  * Spawns the process of one instance: the only file that spawns. Used in the supervisor; what the process does with the
  * descriptors is in src/instance/main.ts.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SendHandle, spawn } from "node:child_process";
 import { Duplex, Readable } from "node:stream";
 import type { Explanation } from "./explain-exit.ts";
 import type { Identity } from "./identity.ts";
@@ -47,8 +47,8 @@ export interface Child {
   readonly exited: Promise<ChildExit>;
   /** Calls the listener for each of Choir's control messages; the app's own IPC messages are not for us. */
   onMessage(listener: (message: ToSupervisor) => void): void;
-  /** Sends a control message; an instance that is gone does not mind. */
-  send(message: ToInstance): void;
+  /** Sends a control message, and a handle with it; an instance that is gone does not mind. */
+  send(message: ToInstance, handle?: SendHandle): void;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -91,9 +91,9 @@ function childOf(child: ChildProcess): Child {
         if (isControlMessage(message)) listener(message as ToSupervisor);
       });
     },
-    send(message) {
+    send(message, handle) {
       // EPIPE and ERR_IPC_CHANNEL_CLOSED only say that it is ending; its exit says the rest.
-      if (child.connected) child.send(message, () => {});
+      if (child.connected) child.send(message, handle, {}, () => {});
     },
     kill(signal) {
       child.kill(signal);

@@ -15,7 +15,7 @@ export interface SupervisorOptions {
   readonly maxSurge: string;
   /** How long the first newcomer must stay ready, in milliseconds. */
   readonly canaryTime: number;
-  /** How the listening sockets are written in URLs, in the order of the descriptors. */
+  /** How the listening sockets are written in URLs, as far as they are known by now. */
   readonly urls: readonly string[];
 }
 

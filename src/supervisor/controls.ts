@@ -14,7 +14,7 @@ import { Operator } from "../messaging/operator.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { ChoirEvent } from "../events.ts";
 import { profileOf } from "./profile.ts";
-import type { BoundSocket } from "./sockets.ts";
+import type { Sockets } from "./open-sockets.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface ControlParts {
@@ -23,7 +23,7 @@ export interface ControlParts {
   readonly broker: Broker;
   readonly logs: LogRouter;
   readonly emit: (event: ChoirEvent) => void;
-  readonly sockets: readonly BoundSocket[];
+  readonly sockets: Pick<Sockets, "bound">;
   readonly options: Pick<ResolvedOptions, "appMetrics" | "metrics" | "metricsAddress" | "bindRetry">;
 }
 
@@ -108,6 +108,6 @@ async function makeCollector(
     events,
     appMetrics: options.appMetrics,
     messages: () => broker.stats,
-    queues: () => queueLengths(sockets),
+    queues: () => queueLengths(sockets.bound),
   });
 }

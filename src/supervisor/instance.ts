@@ -238,6 +238,7 @@ export class Instance {
       case "answer":
         this.#inquiries.hear(message);
         return;
+      case "listen":
       case "http1-only":
       case "declared":
       // Of the app, not of this instance: src/supervisor/tls.ts and kept-options.ts say it once.

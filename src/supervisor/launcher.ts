@@ -7,7 +7,8 @@ import type { LogRouter } from "../logs/router.ts";
 import type { Broker } from "../messaging/broker.ts";
 import { instanceEnvironment } from "../options/environment.ts";
 import type { InstanceOptions } from "../options/table.ts";
-import { INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
+import type { HeaderPolicyOptions } from "../http/headers.ts";
+import { INSPECT_PORT_FLAG, type InstanceBirth, type ModuleBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
 import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
@@ -16,6 +17,7 @@ import { Instance, type InstanceLimits, type InstanceObserver, type InstanceSpec
 import { countOomKills } from "./memory.ts";
 import type { KeptOptions } from "./kept-options.ts";
 import { Locations } from "./locations.ts";
+import type { SocketDesk } from "./socket-desk.ts";
 import type { BoundSocket } from "./sockets.ts";
 import type { ThreadState } from "./thread-state.ts";
 import type { TlsKeeper } from "./tls.ts";
@@ -43,7 +45,7 @@ export interface Examiner {
   examine(instance: Instance, state: ThreadState): Promise<Examination>;
 }
 
-/** The program that every instance runs: the user's own file, again. */
+/** The program that every instance runs: the user's own file, again, or the file of `choir start`. */
 export interface Program {
   readonly execPath: string;
   readonly execArgv: readonly string[];
@@ -52,13 +54,22 @@ export interface Program {
   /** The working directory, likewise. */
   readonly cwd: string;
   readonly args: readonly string[];
+  /** Variables that instances have besides those of the supervisor's own environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Set for `choir start`: how the file is to be taken. */
+  readonly module?: Omit<ModuleBirth, "entry">;
 }
 
 export interface LauncherSetup {
   readonly name: string;
   readonly concurrency: number;
   readonly program: Program;
+  /** Those that instances are born with. */
   readonly sockets: readonly BoundSocket[];
+  /** Where instances ask for more; only with `choir start`. */
+  readonly desk?: SocketDesk | undefined;
+  /** The header policy of the configuration file. */
+  readonly headers?: HeaderPolicyOptions | undefined;
   readonly limits: InstanceLimits;
   readonly instanceOptions: InstanceOptions;
   readonly logs: LogRouter;
@@ -67,6 +78,8 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
+  /** How large the heap of each may grow; undefined to leave that to V8. */
+  readonly heapMiB: number | undefined;
   /** Whom the instances run as, when that is not who the supervisor is. */
   readonly identity: Identity | undefined;
   readonly keptOptions: KeptOptions;
@@ -80,24 +93,28 @@ const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 /** Makes the launcher of a supervisor. */
 export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
   const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
-  const execArgv = [...inherited, INSPECT_PORT_FLAG, "--import", PRELOAD];
+  const heap = setup.heapMiB === undefined ? [] : [`--max-old-space-size=${setup.heapMiB}`];
+  const execArgv = [...inherited, ...heap, INSPECT_PORT_FLAG, "--import", PRELOAD];
   const patients = new WeakMap<Instance, Patient>();
   const locations = new Locations(setup.program);
   return {
     launch(place, observer) {
-      const uid = randomUUID();
+      const spec = { ...place, uid: randomUUID() };
+      const { entry, cwd } = locations.of(place.generation);
       const child = spawnChild({
         ...setup.program,
-        ...locations.of(place.generation),
+        entry,
+        cwd,
         execArgv,
-        environment: { ...instanceEnvironment(birthOf(setup, place, uid)), ...setup.identity?.environment },
+        environment: environmentOf(setup, birthOf(setup, spec, entry)),
         identity: setup.identity,
         listenerFds: setup.sockets.map((socket) => socket.fd),
       });
-      const { instance, patient } = adopt(setup, child, { spec: { ...place, uid }, observer });
+      const { instance, patient } = adopt(setup, child, { spec, observer });
       patients.set(instance, patient);
       connectMessages(setup, instance, child);
       setup.tls?.attach(child);
+      setup.desk?.attach(child, place.generation);
       setup.keptOptions.attach(child, place.generation);
       return instance;
     },
@@ -131,11 +148,16 @@ function adopt(
   };
 }
 
-function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth {
+function environmentOf({ program, identity }: LauncherSetup, birth: InstanceBirth): NodeJS.ProcessEnv {
+  return { ...instanceEnvironment(birth), ...program.environment, ...identity?.environment };
+}
+
+function birthOf(setup: LauncherSetup, place: Place & InstanceSpec, entry: string): InstanceBirth {
+  const { headers, program } = setup;
   return {
     info: {
       id: place.slot,
-      uid,
+      uid: place.uid,
       generation: place.generation,
       name: setup.name,
       concurrency: setup.concurrency,
@@ -145,6 +167,8 @@ function birthOf(setup: LauncherSetup, place: Place, uid: string): InstanceBirth
     options: setup.instanceOptions,
     listeners: setup.sockets.map((socket, index) => ({ fd: FIRST_LISTENER_FD + index, address: socket.address })),
     pubSubFd: PUBSUB_FD,
+    ...(headers !== undefined && { headers }),
+    ...(program.module !== undefined && { module: { ...program.module, entry } }),
   };
 }
 

@@ -7,6 +7,7 @@ import { Control, pathContext } from "../control/control.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { HeaderPolicyOptions } from "../http/headers.ts";
 import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
@@ -19,13 +20,15 @@ import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
-import type { Outcome } from "./context.ts";
+import type { Health } from "./health.ts";
+import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
+import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { openSockets } from "./open-sockets.ts";
-import type { BoundSocket } from "./sockets.ts";
+import { surgeOf } from "./rollout.ts";
+import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
 import type { TlsKeeper } from "./tls.ts";
@@ -38,6 +41,10 @@ export interface SupervisorSetup {
   readonly origins: RunningOptions["origins"];
   /** What the code gave to the Runner. */
   readonly declared: Declaration;
+  /** Set when instances ask for their sockets, as under `choir start`: nothing is bound before they do. */
+  readonly listening?: Listening;
+  /** The header policy of the configuration file. */
+  readonly headers?: HeaderPolicyOptions | undefined;
   /** Set when TLS is to be served. */
   readonly tls: TlsSources | undefined;
   /** Whom the instances run as, when that is not who the supervisor is. */
@@ -69,12 +76,15 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const broker = new Broker({ clock: systemClock });
   const bridge = await openBridge(setup, broker, emit);
   const sockets = await openSockets(setup, emit);
+  let health: Health | undefined;
   try {
-    return await supervise(setup, { sockets, emit, control, tls, broker });
+    health = await openHealth(setup, emit);
+    return await supervise(setup, { sockets, emit, control, tls, broker, health });
   } finally {
+    health?.close();
     await bridge?.close();
     tls?.stop();
-    close(sockets);
+    sockets.close();
     // After the sockets: who waits for the control socket to go may start a successor on the same addresses.
     await control.close();
     clearInterval(keepAlive);
@@ -97,6 +107,14 @@ async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emi
   return bridge;
 }
 
+/** Loaded where it is asked for. */
+async function openHealth({ options }: SupervisorSetup, emit: Emit): Promise<Health | undefined> {
+  const { healthAddress: address } = options;
+  if (address === undefined) return undefined;
+  const module = await import("./health.ts");
+  return module.openHealth({ address, options, emit });
+}
+
 /** Loaded where there is a service manager that listens: it costs the others no memory. */
 async function connectTo(
   notify: NotifyAddress | undefined,
@@ -107,17 +125,13 @@ async function connectTo(
   return module.connectService(notify, context);
 }
 
-/** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
-function close(sockets: readonly BoundSocket[]): void {
-  for (const socket of sockets) socket.close();
-}
-
 interface Surroundings {
-  readonly sockets: readonly BoundSocket[];
+  readonly sockets: Sockets;
   readonly emit: Emit;
   readonly control: Control;
   readonly tls: TlsKeeper | undefined;
   readonly broker: Broker;
+  readonly health: Health | undefined;
 }
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
@@ -125,11 +139,11 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const { sockets, emit, control, tls } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const scheme = tls === undefined ? "http" : "https";
-  const urls = sockets.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`));
   const launcher = makeLauncher(setup, surroundings, instances);
-  const ending = (): void => void clock.after(options.drainDelay, () => close(sockets));
-  const supervisor = new Supervisor({ ...options, name, version, instances, urls }, { launcher, clock, emit, ending });
+  const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
+  const running = supervisorOptions(setup, { instances, sockets });
+  const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
+  surroundings.health?.watch(supervisor);
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
@@ -142,8 +156,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
     },
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs: () => setup.logs.reopen() });
-  const { pid } = process;
-  emit({ event: "starting", name, instances, addresses: urls, pid, version, ...controls.socket });
+  const told = { name, instances, addresses: sockets.urls, pid: process.pid, version };
+  emit({ event: "starting", ...told, ...controls.socket });
   controls.start(emit);
   tls?.start();
   service?.start();
@@ -162,20 +176,46 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
 }
 
+function supervisorOptions(
+  { options, name, version }: SupervisorSetup,
+  { instances, sockets }: { instances: number; sockets: Sockets },
+): SupervisorOptions {
+  return {
+    ...options,
+    name,
+    version,
+    instances,
+    get urls() {
+      return sockets.urls;
+    },
+  };
+}
+
 function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
   const { options } = setup;
   return createLauncher({
     ...setup,
     concurrency,
-    sockets,
+    sockets: sockets.bound,
+    desk: sockets.desk,
     limits: options,
     instanceOptions: instanceOptionsOf(options, derivedOptions(options)),
     keptOptions: new KeptOptions(setup, emit),
     tls,
     broker,
+    heapMiB: heapOf(setup, concurrency, emit),
     clock: systemClock,
     emit,
   });
+}
+
+/** Undefined where V8's own choice stands. */
+function heapOf({ program, options }: SupervisorSetup, instances: number, emit: Emit): number | undefined {
+  const limit = groupMemoryLimit();
+  if (limit === undefined || isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"])) return undefined;
+  const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
+  emit({ event: "heap-shared", heapMiB, limitBytes: limit });
+  return heapMiB;
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {

@@ -4,6 +4,7 @@
  */
 import os from "node:os";
 import { controlGroups, readText, type ReadText } from "../control-groups.ts";
+import { groupMemoryLimit } from "./heap-share.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 
 /** How many processes of this control group the kernel has killed for want of memory; undefined where nobody counts. */
@@ -24,8 +25,7 @@ export function memoryLimit(
   return typeof value === "string" ? Math.round((Number.parseFloat(value) / 100) * available) : value;
 }
 
-/** The control group's limit; without one, which counts as zero or as more than there is, the machine's memory. */
+/** The control group's limit; without one, or with one that is more than there is, the machine's memory. */
 function availableMemory(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, os.totalmem()) : os.totalmem();
+  return Math.min(groupMemoryLimit() ?? Infinity, os.totalmem());
 }

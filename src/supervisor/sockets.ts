@@ -2,6 +2,7 @@
  * Binds the listening sockets, once, in the supervisor, which never listens nor accepts: instances inherit the descriptors and
  * listen (src/http/server.ts). The only file that touches `net._createServerHandle`.
  */
+import type { SendHandle } from "node:child_process";
 import { existsSync, fstatSync, lchownSync, lstatSync, statSync, unlinkSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
@@ -17,6 +18,8 @@ import { type Endpoint, formatTcp, resolveEndpoints } from "./addresses.ts";
 export interface BoundSocket {
   /** The descriptor's number in the supervisor. */
   readonly fd: number;
+  /** What an instance can be sent by IPC. */
+  readonly handle: SendHandle;
   /** `127.0.0.1:3000`, `[::]:3000` or `unix:/run/app.sock`. */
   readonly address: string;
   /** Gives the address back; removes a Unix socket's file if it is still this socket's. */
@@ -110,7 +113,7 @@ export function adoptSockets(passed: readonly PassedSocket[], read: ReadText = r
   return passed.map((socket) => {
     const handle = openHandle(socket);
     const address = tcpAddressOf(handle) ?? unixAddressOf(socket, read);
-    return { fd: handle.fd, address, close: () => handle.close() };
+    return { fd: handle.fd, handle: handle as unknown as SendHandle, address, close: () => handle.close() };
   });
 }
 
@@ -168,7 +171,13 @@ function bindTcp(
     handle.close();
     throw bindError(formatTcp(host, port), getSystemErrorName(status));
   }
-  return { fd: handle.fd, port: name.port, address: formatTcp(host, name.port), close: () => handle.close() };
+  return {
+    fd: handle.fd,
+    handle: handle as unknown as SendHandle,
+    port: name.port,
+    address: formatTcp(host, name.port),
+    close: () => handle.close(),
+  };
 }
 
 async function bindUnix(file: string, { socketMode: mode, owner }: SocketOptions): Promise<BoundSocket> {
@@ -187,6 +196,7 @@ async function bindUnix(file: string, { socketMode: mode, owner }: SocketOptions
   const inode = statSync(file).ino;
   return {
     fd: ours.fd,
+    handle: ours as unknown as SendHandle,
     address: `unix:${file}`,
     close() {
       // libuv unlinks the path when the handle is closed, even if a successor has bound it anew meanwhile.
@@ -239,11 +249,14 @@ function connectionError(file: string): Promise<string | undefined> {
 /** Says what a failed bind means. The same words serve an instance whose `listen` met EADDRINUSE. */
 function bindError(address: string, code: string): ChoirError {
   const shown = quote(address);
+  // Whoever asked in an app's name passes the system's code on.
+  const cause = Object.assign(new Error(code), { code });
   if (code === "EADDRINUSE") {
     return new ChoirError("ERR_CHOIR_ADDRESS_IN_USE", `Address ${shown} is already in use by another process`, {
       hint: address.startsWith("unix:")
         ? "Stop the program that listens there, or choose another --address"
         : "Stop the program that listens there (ss -ltnp shows it), or choose another --port",
+      cause,
     });
   }
   const reasons: Record<string, readonly [string, string]> = {
@@ -262,5 +275,5 @@ function bindError(address: string, code: string): ChoirError {
     EAFNOSUPPORT: ["is of a family that this machine does not support", "Use an IPv4 address"],
   };
   const [what, hint] = reasons[code] ?? [`cannot be bound (${code})`, "Choose another --address or --port"];
-  return new ChoirError("ERR_CHOIR_ADDRESS", `Address ${shown} ${what}`, { hint });
+  return new ChoirError("ERR_CHOIR_ADDRESS", `Address ${shown} ${what}`, { hint, cause });
 }

@@ -49,7 +49,7 @@ function causeOf(exit: InstanceExit): SentError {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   const message =
     exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer did not return, ready() was not called, or --readiness-path did not answer 2xx"
+      ? "The instance was not ready by --start-timeout: configureServer did not return, the file did not listen, ready() was not called, or --readiness-path did not answer 2xx"
       : `The process ended ${how} before it was ready${exit.note === undefined ? "" : `: ${exit.note}`}`;
   return { name: "Error", message, text: message };
 }
@@ -75,13 +75,13 @@ export function observedExit({ readyMs, reason, code }: InstanceExit): ObservedE
 /** What the supervisor ends with when no instance could be started. */
 export function startError(error: SentError): ChoirError {
   if (error.code === "ERR_CHOIR_ADDRESS_IN_USE") {
-    return new ChoirError(
-      "ERR_CHOIR_ADDRESS_IN_USE",
-      "Another process began to listen on the address at the same time",
-      {
-        hint: "Stop the other program, or choose another --port",
-      },
-    );
+    return new ChoirError("ERR_CHOIR_ADDRESS_IN_USE", error.message, {
+      hint: error.hint ?? "Stop the other program, or choose another --port",
+    });
+  }
+  // Of `choir start`: the message says all, and the exit code that trying again does not help.
+  if (error.code === "ERR_CHOIR_MODULE" || error.code === "ERR_CHOIR_ADDRESS") {
+    return new ChoirError(error.code, error.message, { hint: error.hint });
   }
   return new ChoirError("ERR_CHOIR_START", `No instance could be started: ${error.message}`, {
     hint: "The log above has the whole error of the first failure",

@@ -38,6 +38,9 @@ export interface StartOptions {
 }
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/apps/", import.meta.url));
+/** Files that know nothing of Choir. */
+export const MODULES = fileURLToPath(new URL("../fixtures/modules/", import.meta.url));
+const CHOIR = fileURLToPath(new URL("../../bin/choir.js", import.meta.url));
 const DEADLINE_MS = 15_000;
 
 interface Waiter {
@@ -191,6 +194,15 @@ export class Running implements AsyncDisposable {
 
 /** Starts a fixture of test/fixtures/apps, or an absolute file. */
 export function startRunner(app: string, options: StartOptions = {}): Running {
+  return launch([path.resolve(FIXTURES, app)], options);
+}
+
+/** Starts a file of test/fixtures/modules, or an absolute one, by `choir start`. */
+export function startModule(file: string, options: StartOptions = {}): Running {
+  return launch([CHOIR, "start", path.resolve(MODULES, file)], options);
+}
+
+function launch(command: readonly string[], options: StartOptions): Running {
   const temp = mkdtempSync(path.join(tmpdir(), "choir-test-"));
   const standard = options.bare
     ? []
@@ -200,7 +212,7 @@ export function startRunner(app: string, options: StartOptions = {}): Running {
   // The process keeps its number when the shell becomes the program.
   const listen = passed.length === 0 ? "" : "export LISTEN_PID=$$; ";
   const listenEnv = { LISTEN_FDS: String(passed.length), LISTEN_FDNAMES: passed.map(({ name }) => name).join(":") };
-  const node = [process.execPath, ...(options.execArgv ?? []), path.resolve(FIXTURES, app)];
+  const node = [process.execPath, ...(options.execArgv ?? []), ...command];
   mkdirSync(runtimeFolder(temp), { mode: 0o700 });
   const child = spawn(
     "/bin/sh",

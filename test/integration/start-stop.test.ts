@@ -48,7 +48,8 @@ describe("start", () => {
     expect(env).toMatchObject({ MINE: "yes", NODE_APP_INSTANCE: "0", NODE_ENV: "production" });
     expect(Object.keys(env).filter((name) => name.startsWith("CHOIR_"))).toEqual([]);
     expect((env["argv"] as string[]).slice(2)).toEqual(["one", "--two"]);
-    expect(env["execArgv"]).toEqual([]);
+    // In a container with a memory limit each instance has its share of it.
+    expect((env["execArgv"] as string[]).filter((flag) => !flag.startsWith("--max-old-space-size"))).toEqual([]);
   });
 
   it("keeps NODE_ENV when it is set, and passes node's own flags on", async () => {
@@ -59,7 +60,7 @@ describe("start", () => {
     const url = await runner.ready(1);
     expect(JSON.parse((await ask(`${url}/env`)).body)).toMatchObject({
       NODE_ENV: "staging",
-      execArgv: ["--stack-trace-limit=7"],
+      execArgv: expect.arrayContaining(["--stack-trace-limit=7"]) as string[],
     });
   });
 

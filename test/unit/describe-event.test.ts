@@ -37,6 +37,21 @@ const SENTENCES: [ChoirEvent, string, string][] = [
   [{ event: "logs-reopened", by: "choir logs" }, "info", "Log files reopened on choir logs"],
   [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
   [
+    { event: "health-listening", url: "http://127.0.0.1:9000" },
+    "info",
+    "Health endpoints /livez and /readyz at http://127.0.0.1:9000",
+  ],
+  [
+    { event: "no-init", why: "there is no /bin/sh" },
+    "warn",
+    "Running as PID 1 without an init, since there is no /bin/sh: processes that instances leave behind stay as zombies",
+  ],
+  [
+    { event: "heap-shared", heapMiB: 224, limitBytes: 512 * 2 ** 20 },
+    "info",
+    "The heap of each instance may grow to 224 MiB, its share of the 512 MiB of the control group",
+  ],
+  [
     { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },
     "info",
     "Listening on 2 sockets passed by the service manager (web, admin) at 0.0.0.0:80 and unix:/run/admin: --address and --port are not used",

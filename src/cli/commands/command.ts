@@ -37,15 +37,24 @@ export interface FlagText {
   readonly about: string;
 }
 
-export interface CommandSpec {
+/** What the list of all commands says of one. */
+export interface CommandSummary {
   readonly name: string;
   /** As help shows them: `[name]`. */
   readonly operands: string;
-  /** How many there may be. */
+  readonly summary: string;
+}
+
+/** A command that runs an app: it reads its own command line. */
+export interface ProgramSpec extends CommandSummary {
+  run(args: readonly string[]): Promise<ExitCode>;
+}
+
+export interface CommandSpec extends CommandSummary {
+  /** How many operands there may be. */
   readonly mostOperands: number;
   /** What follows the first operand is not this command's, whatever it looks like. */
   readonly passThrough?: true;
-  readonly summary: string;
   /** Further lines of its own help. */
   readonly more: string;
   readonly flags: readonly FlagText[];

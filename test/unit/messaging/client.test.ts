@@ -450,3 +450,19 @@ describe("createLocalPubSub", () => {
     await expect(a?.flush()).rejects.toMatchObject({ code: "ERR_CHOIR_PUBSUB_CLOSED" });
   });
 });
+
+describe("an eager client", () => {
+  it("has written the turn's first message when publish returns, and the others at the end of the turn", async () => {
+    const harness = new Harness();
+    const client = harness.connect({ eager: true });
+    const got: number[] = [];
+    const other = harness.connect();
+    await other.client.subscribe<number>("a", (n) => got.push(n));
+    await turns();
+    const published = [1, 2, 3].map((n) => client.client.publish("a", n));
+    expect(got).toEqual([1]);
+    await Promise.all(published);
+    await turns();
+    expect(got).toEqual([1, 2, 3]);
+  });
+});

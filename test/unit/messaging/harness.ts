@@ -60,12 +60,13 @@ export class Harness {
     return { peer, ours, theirs, broken, overloads, recoveries };
   }
 
-  connect(): Connection {
+  connect({ eager = false } = {}): Connection {
     const pipe = this.connectPipe();
     const reported: Reported[] = [];
     const client = new PubSubClient(pipe.theirs, {
       onHandlerError: (error, topic) => reported.push({ error, topic }),
       onLeaderError: (error, topic) => reported.push({ error, topic }),
+      eager,
     });
     return { ...pipe, client, reported };
   }

@@ -1,6 +1,10 @@
-/** Random histories of several clients against a model that knows nothing of frames, chunks or caches. */
+/**
+ * Random histories of several clients against a model that knows nothing of frames, chunks or caches. A failure prints its seed
+ * and path: TEST_SEED=… TEST_PATH=… runs that history alone.
+ */
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
+import { historyOptions } from "../../helpers/histories.ts";
 import { matches } from "../../../src/messaging/topics.ts";
 import type { MessageInfo, Subscription } from "../../../src/messaging/pubsub.ts";
 import { Harness, settle, until, type Connection } from "./harness.ts";
@@ -36,6 +40,8 @@ class World {
   readonly harness = new Harness();
   readonly members: Member[] = [];
   readonly watches: Watch[] = [];
+  /** What was published and may have to wait for one who does not read. */
+  #publishing: Promise<void>[] = [];
   readonly retained = new Map<string, Sent>();
   #names = 0;
   #n = 0;
@@ -44,14 +50,19 @@ class World {
     for (let at = 0; at < CLIENTS; at++) this.members.push(this.#join());
   }
 
-  publish(at: number, topic: string, { retain, size }: { retain: boolean; size: number }): Promise<void> {
+  publish(at: number, topic: string, { retain, size }: { retain: boolean; size: number }): void {
     const { name, connection } = this.#member(at);
     const sent = { publisher: name, n: this.#n++ };
     for (const watch of this.watches) {
       if (watch.active && watch.owner !== name && matches(watch.pattern, topic)) note(watch.expected, sent);
     }
     if (retain) this.retained.set(topic, sent);
-    return connection.client.publish(topic, { ...sent, fill: "x".repeat(size) }, { retain });
+    this.#publishing.push(connection.client.publish(topic, { ...sent, fill: "x".repeat(size) }, { retain }));
+  }
+
+  /** Reads nothing until the world settles: the clock stands still, so publishers wait and nothing may be lost. */
+  stall(at: number): void {
+    this.#member(at).connection.theirs.pause();
   }
 
   async subscribe(at: number, pattern: string): Promise<void> {
@@ -96,6 +107,17 @@ class World {
     await this.#member(at).connection.client.clear(topic);
   }
 
+  /** What it published last, without waiting, is to arrive all the same. */
+  async drain(at: number, topics: readonly string[]): Promise<void> {
+    const { name, connection } = this.#member(at);
+    for (const watch of this.watches) if (watch.owner === name) watch.active = false;
+    for (const topic of topics) this.publish(at, topic, { retain: false, size: 100 });
+    await connection.client.retire();
+    await connection.client.close();
+    await until(() => connection.peer.closed);
+    this.members[at % CLIENTS] = this.#join();
+  }
+
   async crash(at: number): Promise<void> {
     const { name, connection } = this.#member(at);
     for (const watch of this.watches) if (watch.owner === name) watch.active = false;
@@ -105,8 +127,11 @@ class World {
     this.members[at % CLIENTS] = this.#join();
   }
 
-  settle(): Promise<void> {
-    return settle(this.members.map(({ connection }) => connection.client));
+  async settle(): Promise<void> {
+    for (const { connection } of this.members) connection.theirs.resume();
+    await Promise.all(this.#publishing);
+    this.#publishing = [];
+    await settle(this.members.map(({ connection }) => connection.client));
   }
 
   check(): void {
@@ -130,7 +155,8 @@ class World {
   }
 
   #join(): Member {
-    return { name: `client-${this.#names++}`, connection: this.harness.connect() };
+    const name = `client-${this.#names++}`;
+    return { name, connection: this.harness.connect({ eager: this.#names % 2 === 0 }) };
   }
 
   #member(at: number): Member {
@@ -168,6 +194,11 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), index: fc.nat(20) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("clear" as const), client, topic }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("stall" as const), client }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("drain" as const), client, topics: fc.array(topic, { maxLength: 5 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), client }) },
 );
 
@@ -179,12 +210,19 @@ it("every subscription gets what it should: in order, once, nothing of its own, 
         switch (each.do) {
           case "publish":
             // Not awaited one by one: several publishers and sizes are on their way at once.
-            await Promise.all(
-              each.each.map((one) => world.publish(one.client, one.topic, { retain: false, size: one.size })),
-            );
+            for (const one of each.each) world.publish(one.client, one.topic, { retain: false, size: one.size });
             break;
           case "retain":
-            await world.publish(each.client, each.topic, { retain: true, size: each.size });
+            await world.settle();
+            world.publish(each.client, each.topic, { retain: true, size: each.size });
+            await world.settle();
+            break;
+          case "stall":
+            world.stall(each.client);
+            break;
+          case "drain":
+            await world.settle();
+            await world.drain(each.client, each.topics);
             break;
           case "subscribe":
             await world.settle();
@@ -195,6 +233,7 @@ it("every subscription gets what it should: in order, once, nothing of its own, 
             await world.unsubscribe(each.index);
             break;
           case "clear":
+            await world.settle();
             await world.clear(each.client, each.topic);
             break;
           case "crash":
@@ -206,6 +245,6 @@ it("every subscription gets what it should: in order, once, nothing of its own, 
       await world.settle();
       world.check();
     }),
-    { numRuns: 150 },
+    historyOptions(150),
   );
 });

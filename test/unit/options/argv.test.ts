@@ -41,7 +41,12 @@ describe("what is taken", () => {
 
   it("leaves what follows -- to the app, whatever it is", () => {
     const rest = ["--port", "x", "--", "--help"];
-    expect(parseArguments(["-p", "80", "--", ...rest])).toEqual({ kind: "run", flags: new Map([["port", 80]]), rest });
+    expect(parseArguments(["-p", "80", "--", ...rest])).toEqual({
+      kind: "run",
+      flags: new Map([["port", 80]]),
+      operands: [],
+      rest,
+    });
   });
 
   it.each([[["--help"]], [["-h"]], [["--port", "x", "-h"]], [["--prot", "--help"]], [["stray", "-h", "--", "a"]]])(

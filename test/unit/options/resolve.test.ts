@@ -35,6 +35,7 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   quiet: { flag: ["--quiet"], text: "1", value: true },
   useZone: { flag: ["--use-zone"], text: "yes", value: true },
   trustRequestId: { flag: ["--trust-request-id"], text: "1", value: true },
+  config: { flag: ["--config", "off"], text: "off", value: "off" },
   control: { flag: ["--control", "/run/example.sock"], text: "/run/example.sock", value: "/run/example.sock" },
   address: { flag: ["-a", "::1"], text: "::1", value: ["::1"] },
   concurrency: { flag: ["-j3"], text: "3", value: 3 },

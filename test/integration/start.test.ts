@@ -1,0 +1,222 @@
+/** `choir start`: apps that a file exports, programs that listen by themselves, and what a person can get wrong. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { ask, MODULES, type Running, type StartOptions, startModule, until } from "../helpers/start-runner.ts";
+
+describe("what a file exports is served", () => {
+  it.each([
+    ["express.cjs", "express"],
+    ["express-named.cjs", "express"],
+    ["koa-app.mjs", "koa"],
+    ["hono.mjs", "hono"],
+    ["fastify.mjs", "fastify"],
+    ["nest-bootstrap.mjs", "nest"],
+    ["h3.mjs", "h3"],
+    ["handler.mjs", "handler"],
+    ["http-server.mjs", "server"],
+    ["configure.mjs", "configured"],
+    ["runner.mjs", "runner"],
+    ["typed.ts", "typed"],
+  ])("%s", async (file, body) => {
+    await using app = startModule(file);
+    const url = await app.ready(1);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
+    expect(await ask(url)).toMatchObject({ status: 200, body });
+    expect(await app.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+/** The lines that instances printed. */
+function said(app: Running): string[] {
+  return app.lines.filter(({ event }) => event === undefined).map(({ msg }) => msg ?? "");
+}
+
+/** Waits until two instances have printed a line: it comes by another pipe than what else is known of them. */
+function both(app: Running, line: string): Promise<void> {
+  return until(() => said(app).filter((said) => said === line).length === 2, `two lines ${line}`);
+}
+
+async function count(app: Running, kind: string, many: number): Promise<void> {
+  await app.eventCount(kind, many);
+}
+
+describe("a program that listens by itself", () => {
+  it("shares its sockets, is drained before its own SIGTERM handler runs, and loses nothing", async () => {
+    await using app = startModule("script.mjs", { instances: 2 });
+    const url = await app.ready(2);
+    const { port } = new URL(url);
+    await both(app, `main at 127.0.0.1:${port}, listening true`);
+    await both(app, "admin at admin.sock");
+    expect((await ask("http://admin/", { socketPath: path.join(app.temp, "admin.sock") })).body).toBe("admin");
+
+    const slow = ask(`${url}/slow`);
+    await new Promise((resolve) => setImmediate(resolve));
+    app.child.kill("SIGTERM");
+    expect((await slow).body).toBe("slow");
+    expect(await app.exit()).toEqual({ code: 0, signal: null });
+    for (const line of ["own SIGTERM", "main closed: undefined", "admin closed"]) {
+      expect(
+        said(app).filter((said) => said === line),
+        line,
+      ).toHaveLength(2);
+    }
+    expect(existsSync(path.join(app.temp, "admin.sock"))).toBe(false);
+  });
+
+  it("keeps its port over a crash of all instances and a rolling restart, without a refused request", async () => {
+    await using app = startModule("script.mjs", { instances: 2, args: ["--canary-time", "0s"] });
+    const url = await app.ready(2);
+    await Promise.all([0, 1].map(() => ask(`${url}/crash`).catch(() => {})));
+    // Whoever connects while nobody is left waits for the respawn.
+    expect((await ask(url)).status).toBe(200);
+    await count(app, "instance-ready", 2 + app.events("instance-exited").length);
+
+    app.child.kill("SIGHUP");
+    const pids = new Set<string>();
+    while (app.events("restart-finished").length === 0) pids.add((await ask(url)).body);
+    await app.event("restart-finished", { outcome: "done" });
+    pids.add((await ask(url)).body);
+    expect(pids.size).toBeGreaterThan(1);
+  });
+
+  it("is started as by node: main module, arguments, environment, flags, folder", async () => {
+    await using app = startModule("express-script.cjs", {
+      args: ["--env-file", path.join(MODULES, "app.env"), "--import", path.join(MODULES, "preloaded.mjs")].concat([
+        "--node-options",
+        "--max-old-space-size=300 --title=mine",
+        "--cwd",
+        MODULES,
+        "--",
+        "one",
+        "--two",
+      ]),
+    });
+    const url = await app.ready(1);
+    expect((await ask(url)).body).toBe("true one --two");
+    const environment = JSON.parse((await ask(`${url}/environment`)).body) as { execArgv: string[] };
+    expect(environment).toMatchObject({ greeting: "from a file", cwd: MODULES.replace(/\/$/, ""), preloaded: "yes" });
+    expect(environment.execArgv).toEqual(expect.arrayContaining(["--max-old-space-size=300", "--title=mine"]));
+    expect(environment.execArgv.join(" ")).not.toContain("instance/main");
+  });
+
+  it("takes PORT from a file of variables", async () => {
+    await using app = startModule("script.mjs", {
+      bare: true,
+      args: ["-j1", "--log-format", "json", "--env-file", path.join(MODULES, "app.env")],
+    });
+    expect(await app.ready(1)).toMatch(/:[1-9]\d+$/);
+  });
+
+  it('takes no traffic before its process.send("ready")', async () => {
+    await using app = startModule("sends-ready.mjs", { args: ["-a", "127.0.0.1"] });
+    await app.line(({ msg }) => msg === "listening");
+    expect(app.events("instance-ready")).toEqual([]);
+    const url = await app.ready(1);
+    expect((await ask(url)).body).toBe("ready");
+  });
+
+  it("is told of an address in use by a normal error, and may take another one", async () => {
+    const blocker = net.createServer();
+    await new Promise<void>((resolve) => {
+      blocker.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = blocker.address() as net.AddressInfo;
+    await using app = startModule("next-port.mjs", {
+      env: { TAKEN: String(port) },
+      args: ["--bind-retry", "0s"],
+      instances: 2,
+    });
+    const url = await app.ready(2);
+    await both(app, `EADDRINUSE listen ${port}`);
+    expect((await ask(url)).body).toBe("fallback");
+    blocker.close();
+  });
+});
+
+it("--serve exports serves the app of a file that would listen", async () => {
+  await using app = startModule("express-script.cjs", { args: ["--serve", "exports", "-a", "unix:app.sock"] });
+  expect(await app.ready(1)).toMatch(/^unix:.*app\.sock$/);
+  const agent = new http.Agent();
+  expect((await ask("http://app/", { socketPath: path.join(app.temp, "app.sock"), agent })).body).toBe("true ");
+  agent.destroy();
+});
+
+interface Case {
+  readonly what: string;
+  readonly file: string;
+  readonly options?: StartOptions;
+  readonly code: number;
+  readonly says: readonly (string | RegExp)[];
+}
+
+const folder = mkdtempSync(path.join(tmpdir(), "choir-broken-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+// Not a fixture: the formatter could not read it.
+const BROKEN = path.join(folder, "syntax-error.mjs");
+const MISSING = path.join(folder, "missing-package.mjs");
+writeFileSync(MISSING, 'import "no-such-package-anywhere";\n');
+writeFileSync(BROKEN, "export default {\n  port = 3000,\n};\n");
+
+const CASES: readonly Case[] = [
+  { what: "no such file", file: "expres.cjs", code: 78, says: ["expres.cjs", "does not exist", "express.cjs"] },
+  { what: "a directory", file: "newer", code: 78, says: ["newer", "is a directory", "index.js"] },
+  {
+    what: "nothing to serve",
+    file: "exports-none.mjs",
+    code: 78,
+    says: ['exports "answer"', "listen()", "configureServer"],
+  },
+  { what: "two apps", file: "exports-two.mjs", code: 78, says: ['"default" and "app"'] },
+  { what: "a class", file: "exports-class.mjs", code: 78, says: ["class Server", "new Server()"] },
+  { what: "a file that throws", file: "throws.mjs", code: 78, says: ["TypeError: no such luck", "throws.mjs:3"] },
+  { what: "a syntax error", file: BROKEN, code: 78, says: ["SyntaxError", "syntax-error.mjs:2"] },
+  { what: "a package that is missing", file: MISSING, code: 78, says: ["no-such-package-anywhere"] },
+  {
+    what: "an address that is not ours",
+    file: "listens-elsewhere.mjs",
+    code: 78,
+    says: ["192.0.2.1:3000", "not an address"],
+  },
+  {
+    what: "a newer Node.js needed",
+    file: "newer/app.mjs",
+    code: 78,
+    says: ["newer Node.js", '">=99"', process.version],
+  },
+  {
+    what: "an unknown option",
+    file: "handler.mjs",
+    options: { args: ["--wach"] },
+    code: 64,
+    says: ["--wach", "--watch"],
+  },
+  { what: "two files", file: "handler.mjs", options: { args: ["other.mjs"] }, code: 64, says: ['"other.mjs"'] },
+  {
+    what: "a file of variables that is missing",
+    file: "handler.mjs",
+    options: { env: { CHOIR_ENV_FILE: "nowhere.env" } },
+    code: 78,
+    says: ["--env-file", "nowhere.env"],
+  },
+  {
+    what: "a folder that is missing",
+    file: "handler.mjs",
+    options: { args: ["--cwd", "nowhere"] },
+    code: 78,
+    says: ["nowhere"],
+  },
+];
+
+describe("what a person can get wrong", () => {
+  it.each(CASES)("$what: exit $code", async ({ file, options = {}, code, says }) => {
+    await using app = startModule(file, { instances: 2, ...options });
+    expect(await app.exit(), app.transcript()).toEqual({ code, signal: null });
+    for (const text of says) expect(app.stderr).toContain(text);
+    expect(app.stderr.trim().split("\n").length).toBeLessThanOrEqual(3);
+    expect(app.stderr).not.toMatch(/^\s+at /m);
+  });
+});
