@@ -23,7 +23,7 @@ export interface ControlParts {
   readonly broker: Broker;
   readonly logs: LogRouter;
   readonly emit: (event: ChoirEvent) => void;
-  readonly sockets: Pick<Sockets, "bound">;
+  readonly sockets: Pick<Sockets, "bound" | "desk">;
   readonly options: Pick<ResolvedOptions, "appMetrics" | "metrics" | "metricsAddress" | "bindRetry">;
 }
 
@@ -108,6 +108,6 @@ async function makeCollector(
     events,
     appMetrics: options.appMetrics,
     messages: () => broker.stats,
-    queues: () => queueLengths(sockets.bound),
+    queues: () => queueLengths([...sockets.bound, ...(sockets.desk?.sockets ?? [])]),
   });
 }
