@@ -229,6 +229,13 @@ export const ERRORS = {
     about: "A lock that was held was taken by another request with `steal: true`.",
     remedy: "Stop what the lock protects when its signal aborts; steal only to recover from a holder that hangs.",
   },
+  ERR_CHOIR_LOCK_ENGINE: {
+    exit: EXIT.fatal,
+    about:
+      "A lock, leader or key of all machines was asked for, and the engine between them keeps no locks or cannot be reached.",
+    remedy:
+      'The message says which: locks between machines need NATS with JetStream. With scope: "machine" they are this machine\'s alone.',
+  },
   ERR_CHOIR_LOCK_LIMIT: {
     exit: EXIT.fatal,
     about:

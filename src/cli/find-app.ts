@@ -30,7 +30,8 @@ interface Probed {
 /** Finds the one app that is meant; throws with what there is instead when that is none or several. */
 export async function findApp({ name, control }: Wanted, context: PathContext): Promise<FoundApp> {
   const places = placesOf(control, context);
-  const files = places.flatMap(({ files }) => files);
+  // systemd's folder for a service lies in one that is looked into as well.
+  const files = [...new Set(places.flatMap(({ files }) => files))];
   const probed = await Promise.all(files.map(async (file) => ({ file, answer: await askForStatus(file) })));
   const running = probed.flatMap(({ file, answer }) =>
     answer.kind === "alive" ? [{ file, snapshot: answer.snapshot }] : [],

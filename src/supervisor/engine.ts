@@ -6,25 +6,36 @@ import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { EngineAccess } from "../messaging/bridges/access.ts";
 import { Bridge } from "../messaging/bridges/bridge.ts";
-import type { Broker } from "../messaging/broker.ts";
+import { Names } from "../messaging/bridges/names.ts";
+import { SharedLocks } from "../messaging/bridges/shared-locks.ts";
+import { Broker } from "../messaging/broker.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import { readCertificateFile, readPassword } from "./certificate-files.ts";
 
 export interface EngineSetup {
-  readonly broker: Broker;
   readonly clock: Clock;
   readonly emit: (event: ChoirEvent) => void;
 }
 
-/** Makes the bridge; it connects by `start`. Rejects with ChoirError when a file or the engine's client is missing. */
-export async function openBridge(source: EngineSource, { broker, clock, emit }: EngineSetup): Promise<Bridge> {
+/** A broker whose messages, retained values and locks are those of all machines. */
+export interface BridgedBroker {
+  readonly broker: Broker;
+  /** Connects by `start`. */
+  readonly bridge: Bridge;
+}
+
+/** Makes both. Rejects with ChoirError when a file or the engine's client is missing. */
+export async function openBridge(source: EngineSource, { clock, emit }: EngineSetup): Promise<BridgedBroker> {
   const access = await engineAccess(source);
   const { prefix, bufferLimit } = source;
   const engine =
     source.kind === "nats"
       ? await (await import("../messaging/bridges/nats.ts")).openNats(access, prefix)
       : await (await import("../messaging/bridges/redis.ts")).openRedis(access, prefix);
-  return new Bridge({ broker, engine, prefix, bufferLimit, clock, report: emit });
+  const names = new Names(prefix);
+  const locks = new SharedLocks({ names, clock, hasLocks: engine.hasLocks });
+  const broker = new Broker({ clock, locks });
+  return { broker, bridge: new Bridge({ broker, engine, locks, names, bufferLimit, clock, report: emit }) };
 }
 
 async function engineAccess(source: EngineSource): Promise<EngineAccess> {

@@ -73,8 +73,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
   const control = new Control({ name: setup.name, options: setup.options, context, clock: systemClock, emit });
   // First: a certificate that cannot be used must leave nothing behind.
   const tls = await openTls(setup, emit);
-  const broker = new Broker({ clock: systemClock });
-  const bridge = await openBridge(setup, broker, emit);
+  const { broker, bridge } = await openBroker(setup, emit);
   const sockets = await openSockets(setup, emit);
   let health: Health | undefined;
   try {
@@ -98,13 +97,13 @@ async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper 
   return module.openTls(tls, { clock: systemClock, emit });
 }
 
-/** Loaded by those that have an engine. Started before the instances, so that they find the retained values of other machines. */
-async function openBridge({ engine }: SupervisorSetup, broker: Broker, emit: Emit): Promise<Bridge | undefined> {
-  if (engine === undefined) return undefined;
+/** The bridge is loaded by those that have an engine. Started before the instances, so that they find other machines' values. */
+async function openBroker({ engine }: SupervisorSetup, emit: Emit): Promise<{ broker: Broker; bridge?: Bridge }> {
+  if (engine === undefined) return { broker: new Broker({ clock: systemClock }) };
   const module = await import("./engine.ts");
-  const bridge = await module.openBridge(engine, { broker, clock: systemClock, emit });
-  await bridge.start();
-  return bridge;
+  const bridged = await module.openBridge(engine, { clock: systemClock, emit });
+  await bridged.bridge.start();
+  return bridged;
 }
 
 /** Loaded where it is asked for. */

@@ -30,6 +30,8 @@ export interface UnitPlan {
 const NOTIFY_RELOAD_SINCE = 253;
 /** The first one that waits longer and longer between restarts. */
 const RESTART_STEPS_SINCE = 254;
+/** systemd puts the path of RuntimeDirectory= there. With it, no app but this one is meant. */
+const OWN_FOLDER = "${RUNTIME_DIRECTORY}";
 /** How much later than Choir's own deadline systemd's is, in milliseconds. */
 const SLACK_MS = 15_000;
 const LOWEST_FREE_PORT = 1024;
@@ -75,7 +77,7 @@ function lifeLines({ options, systemdVersion, reloadCommand, userUnit }: UnitPla
   return [
     ...(followsReload
       ? ["Type=notify-reload"]
-      : ["Type=notify", `ExecReload=${reloadCommand.map(unitWord).join(" ")}`]),
+      : ["Type=notify", `ExecReload=${reloadCommand.map(unitWord).join(" ")} --control ${OWN_FOLDER}`]),
     // The messages come from systemd-notify, which is no child of systemd's.
     "NotifyAccess=all",
     "WatchdogSec=30s",

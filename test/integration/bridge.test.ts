@@ -14,9 +14,11 @@ interface Seen {
 /** One supervisor with one or two instances. */
 class Machine implements AsyncDisposable {
   readonly runner: Running;
+  readonly #instances: number;
   url = "";
 
   constructor(engine: EngineServer, instances = 1, args: readonly string[] = []) {
+    this.#instances = instances;
     this.runner = startRunner("bridged.mjs", { instances, args: ["--pub-sub-url", engine.url, ...args] });
   }
 
@@ -35,19 +37,17 @@ class Machine implements AsyncDisposable {
     expect((await ask(this.url + path)).status).toBe(200);
   }
 
-  /** What each of its instances has seen, by uid. */
+  /** What each of its instances has seen, by uid: asked until all have answered. */
   async seen(): Promise<Map<string, readonly Seen[]>> {
-    const instances = new Set(this.runner.survivors()).size;
     const all = new Map<string, readonly Seen[]>();
-    // Whoever is free answers: several at once, and again until all have.
     await until(async () => {
-      const answers = await Promise.all(Array.from({ length: 6 }, () => ask(`${this.url}/seen`)));
+      const answers = await Promise.all(Array.from({ length: 4 }, () => ask(`${this.url}/seen`)));
       for (const answer of answers) {
         const { uid, seen } = JSON.parse(answer.body) as { uid: string; seen: readonly Seen[] };
         all.set(uid, seen);
       }
-      return all.size >= instances;
-    }, `answers of ${instances} instances`);
+      return all.size === this.#instances;
+    }, `answers of ${this.#instances} instances`);
     return all;
   }
 

@@ -47,6 +47,14 @@ describe("choir status", () => {
     expect(people.stdout + programs.stdout).not.toContain("secret");
   });
 
+  it("finds an app once whose folder lies in another one that is looked into, as systemd has it", async () => {
+    await using runner = startRunner("hello.mjs");
+    await runner.ready(1);
+    const folder = path.join(runner.runtime, "choir");
+    const found = await runChoir(["status"], runner.runtime, { RUNTIME_DIRECTORY: folder });
+    expect(found).toMatchObject({ code: 0, stderr: "" });
+  });
+
   it("asks for the name where several run, and names the nearest for one that is not there", async () => {
     await using one = startRunner("hello.mjs", { instances: 1 });
     await using two = startRunner("breaks-when-told.mjs", { instances: 1, env: { XDG_RUNTIME_DIR: one.runtime } });

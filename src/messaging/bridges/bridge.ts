@@ -10,16 +10,18 @@ import type { Broker } from "../broker.ts";
 import type { Engine, EngineConnection } from "./engine.ts";
 import { Greeting } from "./greeting.ts";
 import { Link } from "./link.ts";
-import { Names } from "./names.ts";
+import type { Names } from "./names.ts";
 import type { BridgeReport, BridgeStats } from "./reports.ts";
 import { Sender } from "./sender.ts";
+import type { SharedLocks } from "./shared-locks.ts";
 import { Traffic } from "./traffic.ts";
 
 export interface BridgeOptions {
   readonly broker: Broker;
   readonly engine: Engine;
-  /** What names between machines begin with: the app's name. */
-  readonly prefix: string;
+  /** The locks that the broker asks. */
+  readonly locks: SharedLocks;
+  readonly names: Names;
   /** Bytes of messages that may wait for the engine. */
   readonly bufferLimit: number;
   readonly clock: Clock;
@@ -47,9 +49,8 @@ export class Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    const { clock, engine } = options;
+    const { clock, engine, names } = options;
     const origin = randomBytes(8).toString("hex");
-    const names = new Names(options.prefix);
     this.#names = names;
     this.#traffic = new Traffic({
       names,
@@ -123,8 +124,7 @@ export class Bridge {
       this.#sender.open(connection);
       await new Promise<void>((resolve) => {
         this.#options.clock.after(END_WAIT_MS, resolve);
-        void this.#sender
-          .drained()
+        void Promise.all([this.#sender.drained(), this.#options.locks.close()])
           .then(() => this.#greeting.goodbye())
           .then(resolve);
       });
@@ -141,9 +141,11 @@ export class Bridge {
     this.#state = "gathering";
     connection.subscribe(this.#names.peers);
     connection.subscribe(this.#names.allRetained);
+    if (connection.locks !== undefined) connection.subscribe(this.#names.locks);
     this.#traffic.interest.connect(connection);
     this.#options.report({ event: "engine-connected", engine: kind, url });
     this.#greeting.connected(connection);
+    this.#options.locks.connect(connection);
     void this.#share(connection);
   }
 
@@ -175,10 +177,12 @@ export class Bridge {
     this.#traffic.interest.connect(undefined);
     this.#traffic.values.disconnect();
     this.#greeting.disconnected();
+    this.#options.locks.disconnect();
   }
 
   #onMessage(subject: string, data: Uint8Array): void {
     if (subject === this.#names.peers) this.#greeting.heard(data);
+    else if (subject === this.#names.locks) this.#options.locks.heard(data);
     else this.#traffic.receive(subject, data);
   }
 

@@ -3,7 +3,7 @@ import { ChoirError } from "../../errors.ts";
 
 /** What each engine needs. */
 const PACKAGES = {
-  nats: "@nats-io/transport-node @nats-io/kv",
+  nats: "@nats-io/transport-node @nats-io/jetstream @nats-io/kv",
   redis: "redis",
 } as const;
 

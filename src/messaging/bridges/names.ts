@@ -10,6 +10,8 @@ export class Names {
   readonly #prefix: string;
   /** Where supervisors say that they are there. */
   readonly peers: string;
+  /** Where supervisors say which lock has changed. */
+  readonly locks: string;
   /** Every retained value and clear, whatever the topic: each supervisor has all. */
   readonly allRetained: string;
 
@@ -18,6 +20,7 @@ export class Names {
     const token = prefixToken(prefix);
     this.#prefix = `${token}.`;
     this.peers = `${token}.$peers`;
+    this.locks = `${token}.$locks`;
     this.allRetained = `${token}.${RETAIN}>`;
   }
 

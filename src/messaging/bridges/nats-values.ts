@@ -3,27 +3,30 @@ import type { KV } from "@nats-io/kv";
 import type { ValueStore } from "./engine.ts";
 import { isNewerRecord } from "./envelope.ts";
 
+export interface ValueBucket {
+  readonly values: KV;
+  /** The keys of it that match. */
+  readonly valueKeys: (pattern: string) => Promise<string[]>;
+}
+
 /** JetStream's code for a write that came after another one. */
 const WRONG_LAST_SEQUENCE = 10_071;
+/** Entries read at a time. */
+const READS = 64;
 /** How often a write is tried against others of the same topic. */
 const TRIES = 20;
 
 export class NatsValues implements ValueStore {
   readonly #bucket: KV;
+  readonly #keys: ValueBucket["valueKeys"];
 
-  constructor(bucket: KV) {
-    this.#bucket = bucket;
+  constructor({ values, valueKeys }: ValueBucket) {
+    this.#bucket = values;
+    this.#keys = valueKeys;
   }
 
   async load(take: (topic: string, record: Buffer) => void): Promise<void> {
-    const { values } = await this.#bucket.status();
-    if (values === 0) return;
-    const entries = await this.#bucket.watch();
-    for await (const entry of entries) {
-      if (entry.operation === "PUT") take(entry.key, Buffer.from(entry.value));
-      // What is left is told with each entry: the rest of the watch would be what comes later.
-      if (entry.delta === 0) break;
-    }
+    await readAll(this.#bucket, await this.#keys(">"), take);
   }
 
   async put(topic: string, record: Buffer): Promise<Buffer | undefined> {
@@ -48,6 +51,19 @@ export class NatsValues implements ValueStore {
   }
 }
 
-function isConflict(error: unknown): boolean {
+/** Gives what keys have. The bucket's own watch waits for ever for an entry that is replaced while it counts. */
+export async function readAll(
+  bucket: KV,
+  keys: readonly string[],
+  take: (key: string, bytes: Buffer) => void,
+): Promise<void> {
+  for (let from = 0; from < keys.length; from += READS) {
+    const entries = await Promise.all(keys.slice(from, from + READS).map((key) => bucket.get(key)));
+    for (const entry of entries) if (entry?.operation === "PUT") take(entry.key, Buffer.from(entry.value));
+  }
+}
+
+/** Whether another write was first. */
+export function isConflict(error: unknown): boolean {
   return (error as { code?: unknown }).code === WRONG_LAST_SEQUENCE;
 }

@@ -1,7 +1,8 @@
 /**
- * NATS as the engine between machines: subjects for messages, a JetStream key-value bucket for retained values where the server has
- * JetStream. Runs in the supervisor, which loads it only with --pub-sub-url nats:// or tls://.
+ * NATS as the engine between machines: subjects for messages; JetStream key-value buckets for retained values and locks where the
+ * server has JetStream. Runs in the supervisor, which loads it only with --pub-sub-url nats:// or tls://.
  */
+import type * as JetStream from "@nats-io/jetstream";
 import type * as Kv from "@nats-io/kv";
 import type * as Transport from "@nats-io/transport-node";
 import type { NatsConnection, NodeConnectionOptions, Subscription } from "@nats-io/transport-node";
@@ -9,11 +10,13 @@ import { describeThrown } from "../../errors.ts";
 import type { Engine, EngineConnection, EngineListener, Outbound } from "./engine.ts";
 import { loadOptional } from "./load-optional.ts";
 import { prefixToken } from "./names.ts";
-import { NatsValues } from "./nats-values.ts";
+import { LEASE_MS, type LockBuckets, NatsLocks } from "./nats-locks.ts";
+import { NatsValues, type ValueBucket } from "./nats-values.ts";
 import type { EngineAccess } from "./access.ts";
 
 interface Packages {
   readonly transport: typeof Transport;
+  readonly jetstream: typeof JetStream;
   readonly kv: typeof Kv;
 }
 
@@ -25,11 +28,13 @@ const PING_MS = 10_000;
 export async function openNats(access: EngineAccess, prefix: string): Promise<Engine> {
   const packages: Packages = {
     transport: await loadOptional("nats", () => import("@nats-io/transport-node")),
+    jetstream: await loadOptional("nats", () => import("@nats-io/jetstream")),
     kv: await loadOptional("nats", () => import("@nats-io/kv")),
   };
   return {
     kind: "nats",
     url: access.shown,
+    hasLocks: true,
     connect: async (listener) => {
       const connection = await packages.transport.connect(connectOptions(packages, access));
       return NatsEngineConnection.open(connection, { packages, prefix, listener });
@@ -63,16 +68,18 @@ interface Context {
 class NatsEngineConnection implements EngineConnection {
   readonly closed: Promise<unknown>;
   readonly values: NatsValues | undefined;
+  readonly locks: NatsLocks | undefined;
   readonly maxPayload: number;
   readonly #connection: NatsConnection;
   readonly #listener: EngineListener;
   readonly #subscriptions = new Map<string, Subscription>();
 
-  private constructor(connection: NatsConnection, bucket: Kv.KV | undefined, listener: EngineListener) {
+  private constructor(connection: NatsConnection, buckets: Buckets | undefined, listener: EngineListener) {
     this.#connection = connection;
     this.#listener = listener;
     this.maxPayload = connection.info?.max_payload ?? 1024 * 1024;
-    this.values = bucket === undefined ? undefined : new NatsValues(bucket);
+    this.values = buckets === undefined ? undefined : new NatsValues(buckets);
+    this.locks = buckets === undefined ? undefined : new NatsLocks(buckets);
     this.closed = connection.closed().then((error) => error ?? new Error("the connection was closed"));
     void this.#watch();
   }
@@ -81,16 +88,14 @@ class NatsEngineConnection implements EngineConnection {
     connection: NatsConnection,
     { packages, prefix, listener }: Context,
   ): Promise<NatsEngineConnection> {
-    const bucket = await openBucket(connection, packages, `choir_${bucketToken(prefix)}_retained`).catch(
-      (error: unknown) => {
-        if (connection.isClosed()) throw error;
-        listener.warning(
-          `Retained values are not kept for machines that join later, since JetStream cannot be used: ${describeThrown(error)}`,
-        );
-        return undefined;
-      },
-    );
-    return new NatsEngineConnection(connection, bucket, listener);
+    const buckets = await openBuckets(connection, packages, prefix).catch((error: unknown) => {
+      if (connection.isClosed()) throw error;
+      listener.warning(
+        `There are no locks between machines, and retained values are not kept for those that join later, since JetStream cannot be used: ${describeThrown(error)}`,
+      );
+      return undefined;
+    });
+    return new NatsEngineConnection(connection, buckets, listener);
   }
 
   async send(messages: readonly Outbound[]): Promise<void> {
@@ -126,8 +131,42 @@ class NatsEngineConnection implements EngineConnection {
   }
 }
 
-async function openBucket(connection: NatsConnection, { kv }: Packages, name: string): Promise<Kv.KV> {
-  return new kv.Kvm(connection).create(name, { history: 1 });
+interface Buckets extends LockBuckets, ValueBucket {}
+
+/** Opens them as they are, or makes them: who wants replicas makes them before. */
+async function openBuckets(connection: NatsConnection, { kv, jetstream }: Packages, prefix: string): Promise<Buckets> {
+  const manager = new kv.Kvm(connection);
+  const name = `choir_${bucketToken(prefix)}`;
+  // Only the leader of a replicated bucket knows its last write.
+  const [values, locks, sessions] = await Promise.all([
+    manager.create(`${name}_retained`, { history: 1 }),
+    manager.create(`${name}_locks`, { history: 1, allow_direct: false }),
+    manager.create(`${name}_sessions`, { history: 1, allow_direct: false, ttl: LEASE_MS }),
+  ]);
+  const { streams } = await jetstream.jetstreamManager(connection);
+  const removeRevision = async (revision: number): Promise<boolean> => {
+    try {
+      return await streams.deleteMessage(`KV_${name}_locks`, revision, false);
+    } catch (error) {
+      if (error instanceof jetstream.JetStreamApiError) return false;
+      throw error;
+    }
+  };
+  const keysOf =
+    (bucket: string) =>
+    async (pattern: string): Promise<string[]> => {
+      const prefix = `$KV.${bucket}.`;
+      const { state } = await streams.info(`KV_${bucket}`, { subjects_filter: prefix + pattern });
+      return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    };
+  return {
+    values,
+    valueKeys: keysOf(`${name}_retained`),
+    locks,
+    keys: keysOf(`${name}_locks`),
+    sessions,
+    removeRevision,
+  };
 }
 
 /** A bucket's name has letters, digits, `_` and `-` only. */

@@ -25,6 +25,7 @@ export async function openRedis(access: EngineAccess, prefix: string): Promise<E
   return {
     kind: "redis",
     url: access.shown,
+    hasLocks: false,
     connect: async (listener) => {
       const client = createClient(redis, access);
       const connection = new RedisEngineConnection(client, { key: `${prefixToken(prefix)}.$retained`, listener });
@@ -65,6 +66,7 @@ interface Context {
 
 class RedisEngineConnection implements EngineConnection {
   readonly maxPayload = MAX_PAYLOAD;
+  readonly locks = undefined;
   readonly closed: Promise<unknown>;
   readonly values: RedisValues;
   readonly #client: Client;

@@ -48,6 +48,12 @@ describe("a service unit", () => {
     expect(setting(text, "OOMPolicy")).toEqual(["continue"]);
   });
 
+  it("for an older systemd reloads by a command that finds this app and no other", () => {
+    expect(setting(service("", { systemdVersion: 252 }), "ExecReload")).toEqual([
+      "/usr/bin/node /srv/shop/choir.js restart --control ${RUNTIME_DIRECTORY}",
+    ]);
+  });
+
   it.each([
     [252, "notify", 1, []],
     [253, "notify-reload", 0, []],

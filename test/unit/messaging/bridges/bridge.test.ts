@@ -1,10 +1,14 @@
 // Brokers of several machines over an engine within the process, and a clock that stands still.
 import { afterEach, describe, expect, it } from "vitest";
 import { Bridge } from "../../../../src/messaging/bridges/bridge.ts";
+import { Names } from "../../../../src/messaging/bridges/names.ts";
 import type { BridgeReport } from "../../../../src/messaging/bridges/reports.ts";
+import { SharedLocks } from "../../../../src/messaging/bridges/shared-locks.ts";
 import type { PubSubClient } from "../../../../src/messaging/client.ts";
 import { Harness, turns, until } from "../harness.ts";
 import { FakeHub } from "./fake-engine.ts";
+
+const NAMES = new Names("app");
 
 class Machine {
   readonly harness = new Harness();
@@ -15,7 +19,8 @@ class Machine {
     this.bridge = new Bridge({
       broker: this.harness.broker,
       engine: hub.engine(),
-      prefix: "app",
+      names: NAMES,
+      locks: new SharedLocks({ names: NAMES, clock: this.harness.clock, hasLocks: false }),
       bufferLimit,
       clock: this.harness.clock,
       report: (report) => this.reports.push(report),

@@ -11,6 +11,7 @@ import { matches } from "../../../../src/messaging/topics.ts";
 
 class FakeConnection implements EngineConnection {
   readonly values: ValueStore;
+  readonly locks = undefined;
   readonly closed: Promise<unknown>;
   readonly patterns = new Set<string>();
   readonly listener: EngineListener;
@@ -92,6 +93,7 @@ export class FakeHub {
     return {
       kind: "nats",
       url: "nats://fake",
+      hasLocks: false,
       connect: async (listener) => {
         await Promise.resolve();
         if (!this.up) throw new Error("refused");
