@@ -1,13 +1,16 @@
-// Writes docs/options.md and docs/errors.md from the tables in dist/src/. With --check it writes nothing, names what is stale
+// Writes docs/options.md, docs/errors.md and docs/config.schema.json from the tables in dist/src/. With --check it writes nothing, names what is stale
 // and exits 1: that is what `npm run check` and CI run.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { version } from "../dist/src/cli/version.js";
+import { ROUTES } from "../dist/src/control/routes.js";
 import { ERRORS, EXIT_MEANINGS } from "../dist/src/errors.js";
 import { variablesOf } from "../dist/src/options/environment.js";
 import { defaultOf, GROUPS, leftOf } from "../dist/src/options/help.js";
 import { OPTION_NAMES, specOf, START_OPTION_NAMES } from "../dist/src/options/table.js";
 import { DURATION, SIZE } from "../dist/src/options/units.js";
+import { renderOpenApi } from "./openapi.mjs";
 
 const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../docs");
 const check = process.argv.includes("--check");
@@ -25,8 +28,13 @@ const CODE_TYPES = {
   list: "array of strings",
 };
 
+const TIME_PATTERN = String.raw`^\d+(\.\d+)? ?(ms|s|m|h|d)$`;
+const SIZE_PATTERN = String.raw`^\d+(\.\d+)? ?([kMG]i?)?B$`;
+
 write("options.md", renderOptions());
 write("errors.md", renderErrors());
+write("openapi.json", renderOpenApi(ROUTES, version()));
+write("config.schema.json", renderSchema());
 if (stale > 0) process.exitCode = 1;
 
 function write(name, text) {
@@ -106,6 +114,64 @@ ${exits.join("\n")}
 ## Codes
 
 ${codes.join("\n")}`;
+}
+
+/** The JSON Schema of a configuration file, for editors. */
+function renderSchema() {
+  const names = [...START_OPTION_NAMES, ...OPTION_NAMES].filter((name) => name !== "config");
+  const headerValues = { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] };
+  const properties = {
+    $schema: { type: "string" },
+    ...Object.fromEntries(names.map((name) => [name, schemaOf(name)])),
+    responseHeaders: {
+      description: "Headers put on every response unless the handler set that header itself.",
+      type: "object",
+      additionalProperties: headerValues,
+    },
+    removeResponseHeaders: {
+      description: "Headers taken off every response: values, true for any value, or a list of names.",
+      anyOf: [
+        { type: "array", items: { type: "string" } },
+        { type: "object", additionalProperties: { anyOf: [...headerValues.anyOf, { const: true }] } },
+      ],
+    },
+  };
+  const schema = {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "choir.config.json",
+    description: "Generated from src/options/table.ts by npm run docs.",
+    type: "object",
+    additionalProperties: false,
+    properties,
+  };
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+function schemaOf(name) {
+  const { kind, help, choices, min, max, default: value } = specOf(name);
+  const number = {
+    type: "integer",
+    ...(min !== undefined && { minimum: min }),
+    ...(max !== undefined && { maximum: max }),
+  };
+  const forms = {
+    boolean: { type: "boolean" },
+    string: choices === undefined ? { type: "string", minLength: 1 } : { enum: choices },
+    integer: number,
+    duration: { anyOf: [number, { type: "string", pattern: TIME_PATTERN }] },
+    size: { anyOf: [number, { type: "string", pattern: SIZE_PATTERN }] },
+    memory: { anyOf: [number, { type: "string", pattern: `${SIZE_PATTERN}|${String.raw`^\d+(\.\d+)? ?%$`}` }] },
+    count: { anyOf: [{ const: "auto" }, number] },
+    mode: {
+      anyOf: [
+        { type: "integer", minimum: 0, maximum: 0o777 },
+        { type: "string", pattern: "^(0o?)?[0-7]{3}$" },
+      ],
+    },
+    share: { type: "string", pattern: String.raw`^\d+%?$` },
+    list: { type: "array", minItems: 1, items: { type: "string", minLength: 1 } },
+  };
+  return { description: `${help}.`, ...forms[kind], ...(value !== undefined && { default: value }) };
 }
 
 function intro(title, source) {

@@ -1,5 +1,6 @@
 /** The package's public names. Importing it loads neither the supervisor nor an app: `run()` loads the side that it needs. */
 export { ChoirError, type ChoirErrorOptions, EXIT, type ErrorCode, type ExitCode } from "./errors.ts";
+export { type Config, defineConfig } from "./config.ts";
 export { Runner } from "./runner.ts";
 export type { AnyApp, ConfigureServer, Served } from "./instance/app.ts";
 export type { App, FastifyOptions } from "./instance/fastify-app.ts";

@@ -45,6 +45,12 @@ const PROGRAMS: readonly ProgramSpec[] = [
     summary: "Run an app: what a file exports, or what it listens with",
     run: async (args) => (await import("./start.ts")).start(args),
   },
+  {
+    name: "check",
+    operands: "<file> [options]",
+    summary: "Boot an app once, privately, and show every option with its origin; with --json as JSON",
+    run: async (args) => (await import("./check.ts")).check(args),
+  },
 ];
 
 function programOf(name: string | undefined): ProgramSpec | undefined {

@@ -6,13 +6,13 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { describeThrown, quote } from "../errors.ts";
-import type { HeaderPolicyOptions } from "../http/headers.ts";
+import { compileHeaderPolicy, type HeaderPolicyOptions } from "../http/headers.ts";
 import { parseArguments } from "../options/argv.ts";
 import type { FileOptions } from "../options/config-options.ts";
 import { environmentText, processEnvironment, programArguments } from "../options/environment.ts";
 import { configError } from "../options/origin.ts";
 import { START_GRAMMAR } from "../options/resolve.ts";
-import type { AnyOptionName } from "../options/table.ts";
+import type { AnyOptionName, TableOptions } from "../options/table.ts";
 import { checkFile } from "../options/config-options.ts";
 import { readConfigFile } from "./config-file.ts";
 
@@ -29,7 +29,7 @@ export interface Sources {
 }
 
 /** Reads what `choir start` gets its options from; throws ERR_CHOIR_CONFIG for a file that cannot be read. */
-export async function readSources(args: readonly string[]): Promise<Sources> {
+export function readSources(args: readonly string[]): Sources {
   const line = parseArguments(args, START_GRAMMAR);
   const own = processEnvironment();
   const here = programArguments().cwd;
@@ -39,7 +39,7 @@ export async function readSources(args: readonly string[]): Promise<Sources> {
     return flag === undefined ? environmentText(name, own)?.text : String(flag);
   };
   const cwd = path.resolve(here, early("cwd") ?? ".");
-  const file = await readConfigFile(early("config"), cwd);
+  const file = readConfigFile(early("config"), cwd);
   const inFile = checkFile(START_GRAMMAR.names, file);
   const envFiles = line.flags.get("envFile") ?? early("envFile")?.split(",") ?? inFile.get("envFile")?.value;
   const cwdInFile = inFile.get("cwd")?.value;
@@ -48,8 +48,23 @@ export async function readSources(args: readonly string[]): Promise<Sources> {
     cwd: early("cwd") === undefined && typeof cwdInFile === "string" ? path.resolve(cwd, cwdInFile) : cwd,
     environment: { ...environmentOf(Array.isArray(envFiles) ? envFiles : [], here), ...own },
     file,
-    headers: headersOf(file),
+    headers: checkedHeaders(file),
   };
+}
+
+/** Reads the configuration file of a Runner program, which its command line, the environment or its code may name. */
+export function readRunnerFile(args: readonly string[], code: TableOptions): FileOptions | undefined {
+  const line = parseArguments(args);
+  if (line.kind === "help") return undefined;
+  const given = line.flags.get("config") ?? environmentText("config", processEnvironment())?.text ?? code.config;
+  return readConfigFile(given === undefined ? undefined : String(given), programArguments().cwd);
+}
+
+/** The header policy that a configuration file holds, compiled for its errors only: instances compile it again. */
+export function checkedHeaders(file: FileOptions | undefined): HeaderPolicyOptions | undefined {
+  const headers = headersOf(file);
+  compileHeaderPolicy(headers);
+  return headers;
 }
 
 /** The header policy that a configuration file holds. */

@@ -2,7 +2,6 @@
 import { statSync } from "node:fs";
 import path from "node:path";
 import { ChoirError, EXIT, type ExitCode, quote } from "../errors.ts";
-import { compileHeaderPolicy } from "../http/headers.ts";
 import { programArguments } from "../options/environment.ts";
 import { renderHelp } from "../options/help.ts";
 import type { Origin } from "../options/origin.ts";
@@ -50,10 +49,9 @@ export interface Plan {
 
 /** Reads the command line, the environment and the files they name; throws a ChoirError for the first that is wrong. */
 export async function planOf(args: readonly string[]): Promise<Plan | { readonly kind: "help" }> {
-  const sources = await readSources(args);
+  const sources = readSources(args);
   const resolution = resolveStartOptions({ args, environment: sources.environment, code: {}, file: sources.file });
   if (resolution.kind === "help") return resolution;
-  compileHeaderPolicy(sources.headers);
   const { start, origins } = resolution;
   const entry = findModule(start.module, sources.cwd);
   await checkEngine(entry);

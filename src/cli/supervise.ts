@@ -20,6 +20,7 @@ import { runSupervisor, type SupervisorSetup } from "../supervisor/main.ts";
 import { openLogs } from "./open-logs.ts";
 import { becomeInit } from "./init.ts";
 import { reportFatal } from "./output.ts";
+import { checkedHeaders, readRunnerFile } from "./sources.ts";
 import { version } from "./version.ts";
 
 export interface RunnerProgram {
@@ -42,7 +43,14 @@ export async function supervise(program: RunnerProgram): Promise<ExitCode> {
 
 async function run({ name, configureServer, options: given, args, strayErrors }: RunnerProgram): Promise<ExitCode> {
   const { table, extras } = splitOptions(given);
-  const resolution = resolveOptions({ args, environment: processEnvironment(), code: table, otherNames: EXTRA_NAMES });
+  const file = readRunnerFile(args, table);
+  const resolution = resolveOptions({
+    args,
+    environment: processEnvironment(),
+    code: table,
+    otherNames: EXTRA_NAMES,
+    file,
+  });
   if (resolution.kind === "help") {
     process.stdout.write(
       renderHelp({ name, program: programName(), columns: process.stdout.columns, defaults: table }),
@@ -58,6 +66,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
     options: resolution.options,
     origins: resolution.origins,
     declared: declarationOf(name, given),
+    headers: checkedHeaders(file),
     strayErrors,
   });
 }

@@ -131,12 +131,19 @@ export class Lifecycle {
   }
 }
 
+/** Where Choir only says what is wrong with a file, the stack of interest is that of the file's own error. */
+function whatHappened(thrown: Error): string {
+  const isVerdict = thrown instanceof ChoirError && thrown.code === "ERR_CHOIR_MODULE";
+  if (!isVerdict) return inspect(thrown);
+  return thrown.cause === undefined ? thrown.message : inspect(thrown.cause);
+}
+
 function toSent(thrown: unknown): SentError {
   const code = (thrown as { code?: unknown } | null | undefined)?.code;
   return {
     name: thrown instanceof Error ? thrown.name : typeof thrown,
     message: describeThrown(thrown),
-    text: thrown instanceof Error ? inspect(thrown) : `Thrown: ${inspect(thrown)}`,
+    text: thrown instanceof Error ? whatHappened(thrown) : `Thrown: ${inspect(thrown)}`,
     ...(typeof code === "string" ? { code } : {}),
     ...(thrown instanceof ChoirError && thrown.hint !== undefined ? { hint: thrown.hint } : {}),
   };

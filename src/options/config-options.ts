@@ -30,7 +30,7 @@ const FILE_EXTRAS = ["responseHeaders", "removeResponseHeaders"] as const;
 const SCHEMA_KEY = "$schema";
 
 /** Written as on the command line, with their unit, or as in code: a bare number is in milliseconds or bytes there. */
-const WRITTEN_KINDS: ReadonlySet<Kind> = new Set(["duration", "size", "mode"]);
+const WRITTEN_KINDS: ReadonlySet<Kind> = new Set(["duration", "size", "memory", "mode"]);
 
 /** Checks the options that the file holds; throws ERR_CHOIR_CONFIG for the first that is wrong. A Runner has no use for `module`. */
 export function checkFile(

@@ -34,7 +34,7 @@ export function optionError(message: string): ChoirError {
 }
 
 /** Names an origin in a sentence: `the environment variable PORT`. */
-function describeOrigin({ from, name = "" }: Origin): string {
+export function describeOrigin({ from, name = "" }: Origin): string {
   const places: Record<Origin["from"], string> = {
     flag: "the command line",
     environment: `the environment variable ${name}`,

@@ -328,6 +328,16 @@ export type ResolvedOptions = { readonly [N in OptionName]: ValueOf<(typeof OPTI
 /** Every option that only `choir start` has, with its value. */
 export type StartOptions = { readonly [N in StartOptionName]: ValueOf<(typeof START_ROWS)[N]> };
 
+type WrittenValueOf<O> =
+  | Exclude<ValueOf<O>, undefined>
+  // With their unit, as on the command line.
+  | (O extends { readonly kind: "duration" | "size" | "memory" | "mode" } ? string : never);
+
+/** The options as a configuration file may hold them. */
+export type FileValues = {
+  readonly [N in Exclude<OptionName, "config">]?: WrittenValueOf<(typeof OPTIONS)[N]> | undefined;
+} & { readonly [N in StartOptionName]?: WrittenValueOf<(typeof START_ROWS)[N]> | undefined };
+
 /** The options as a Runner program writes them. */
 export type TableOptions = Partial<ResolvedOptions>;
 

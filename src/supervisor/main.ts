@@ -24,7 +24,7 @@ import type { Health } from "./health.ts";
 import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
-import { createLauncher, type Program } from "./launcher.ts";
+import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
 import { surgeOf } from "./rollout.ts";
@@ -91,7 +91,7 @@ export async function runSupervisor(setup: SupervisorSetup): Promise<Outcome> {
 }
 
 /** Loaded by those that serve TLS: it costs the others no memory. */
-async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
+export async function openTls({ tls }: SupervisorSetup, emit: Emit): Promise<TlsKeeper | undefined> {
   if (tls === undefined) return undefined;
   const module = await import("./tls.ts");
   return module.openTls(tls, { clock: systemClock, emit });
@@ -190,7 +190,12 @@ function supervisorOptions(
   };
 }
 
-function makeLauncher(setup: SupervisorSetup, { sockets, emit, tls, broker }: Surroundings, concurrency: number) {
+/** Puts together what starts instances. */
+export function makeLauncher(
+  setup: SupervisorSetup,
+  { sockets, emit, tls, broker }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker">,
+  concurrency: number,
+): Launcher & Examiner {
   const { options } = setup;
   return createLauncher({
     ...setup,

@@ -43,7 +43,7 @@ export interface StartState {
 }
 
 /** Why an instance that never was ready ended. */
-function causeOf(exit: InstanceExit): SentError {
+export function causeOf(exit: InstanceExit): SentError {
   if (exit.error !== undefined) return exit.error;
   // Nothing came over IPC: it was killed, timed out, or the app itself ended the process.
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;

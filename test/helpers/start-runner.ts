@@ -202,6 +202,11 @@ export function startModule(file: string, options: StartOptions = {}): Running {
   return launch([CHOIR, "start", path.resolve(MODULES, file)], options);
 }
 
+/** Runs the `choir` command with an app's options behind its own arguments. */
+export function startChoir(args: readonly string[], options: StartOptions): Running {
+  return launch([CHOIR, ...args], options);
+}
+
 function launch(command: readonly string[], options: StartOptions): Running {
   const temp = mkdtempSync(path.join(tmpdir(), "choir-test-"));
   const standard = options.bare

@@ -1,11 +1,23 @@
 /** `choir start`: apps that a file exports, programs that listen by themselves, and what a person can get wrong. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ask, MODULES, type Running, type StartOptions, startModule, until } from "../helpers/start-runner.ts";
+import {
+  ask,
+  MODULES,
+  type Running,
+  startChoir,
+  startModule,
+  type StartOptions,
+  startRunner,
+  until,
+} from "../helpers/start-runner.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "choir-broken-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("what a file exports is served", () => {
   it.each([
@@ -145,6 +157,69 @@ it("--serve exports serves the app of a file that would listen", async () => {
   agent.destroy();
 });
 
+describe("a configuration file", () => {
+  const TYPED = [
+    'import { defineConfig } from "choir";',
+    "const name: string = 'configured';",
+    "export default defineConfig({ name, module: 'handler.mjs', idleGrace: '50ms', responseHeaders: { 'X-From': name } });",
+  ].join("\n");
+
+  it("in TypeScript names the file, its options and headers; flags win", async () => {
+    await using app = startChoir(["start"], { cwd: configured("choir.config.ts", TYPED), args: ["--name", "flagged"] });
+    const url = await app.ready(1);
+    expect((await ask(url)).headers["x-from"]).toBe("configured");
+    expect((await app.event("starting"))["name"]).toBe("flagged");
+  });
+
+  it.each([
+    ["choir.config.json", '{\n  "prot": 80\n}', ["choir.config.json:2", "did you mean port?"]],
+    ["choir.config.json", '{\n  "port": 80,\n}', ["choir.config.json:3 is no JSON"]],
+    ["choir.config.mjs", "export default {\n  shutdownTimeout: true,\n};\n", ["choir.config.mjs:2", "shutdownTimeout"]],
+    ["choir.config.mjs", "export default {\n  port = 80\n};\n", ["choir.config.mjs:2", "SyntaxError"]],
+    ["choir.config.mjs", "\nthrow new Error('not today');\n", ["choir.config.mjs:2", "not today"]],
+    ["choir.config.mjs", "export default { responseHeaders: { 'a b': 'c' } };\n", ["responseHeaders", '"a b"']],
+  ])("%s that is wrong: exit 78 (%j)", async (name, text, says) => {
+    await using app = startChoir(["start", "handler.mjs"], { cwd: configured(name, text) });
+    expect(await app.exit()).toEqual({ code: 78, signal: null });
+    for (const part of says) expect(app.stderr).toContain(part);
+    expect(app.stderr.trim().split("\n").length).toBeLessThanOrEqual(2);
+  });
+
+  it("is read by Runner programs too", async () => {
+    const cwd = configured("choir.config.json", '{ "responseHeaders": { "X-From": "file" } }');
+    await using app = startRunner("hello.mjs", { cwd });
+    const { headers } = await ask(await app.ready(1));
+    expect(headers).toMatchObject({ "x-from": "file", "x-content-type-options": "nosniff" });
+  });
+});
+
+describe("choir check", () => {
+  it("boots once, on no port, and shows each option with its origin", async () => {
+    await using app = startChoir(["check", path.join(MODULES, "script.mjs"), "--json"], {
+      bare: true,
+      env: { PORT: "3123" },
+    });
+    expect(await app.exit()).toEqual({ code: 0, signal: null });
+    const report = JSON.parse(app.text.join("\n")) as { ok: boolean; options: object[] };
+    expect(report.ok).toBe(true);
+    expect(report.options).toContainEqual({ option: "port", value: "3123", origin: "the environment variable PORT" });
+    expect(report.options).toContainEqual({ option: "ready", value: "auto", origin: "the default" });
+  });
+
+  it("asks the readiness path, and exits with 78 when it does not answer or the file cannot be served", async () => {
+    const file = path.join(MODULES, "express-script.cjs");
+    await using good = startChoir(["check", file, "--readiness-path", "/environment"], {});
+    await using bad = startChoir(["check", file, "--readiness-path", "/nowhere", "--start-timeout", "1s"], {});
+    await using none = startChoir(["check", path.join(MODULES, "exports-none.mjs")], {});
+    expect(await good.exit(), good.transcript()).toEqual({ code: 0, signal: null });
+    expect(good.text.join("\n")).toContain("/environment answers");
+    expect(await bad.exit()).toEqual({ code: 78, signal: null });
+    expect(bad.stderr).toContain("--readiness-path");
+    expect(await none.exit()).toEqual({ code: 78, signal: null });
+    expect(none.stderr).toContain('exports "answer"');
+  });
+});
+
 interface Case {
   readonly what: string;
   readonly file: string;
@@ -153,8 +228,21 @@ interface Case {
   readonly says: readonly (string | RegExp)[];
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), "choir-broken-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+/** A folder with a configuration file, an app beside it, and Choir to import from. */
+function configured(name: string, text: string): string {
+  const made = mkdtempSync(path.join(folder, "config-"));
+  writeFileSync(path.join(made, name), text);
+  writeFileSync(
+    path.join(made, "handler.mjs"),
+    "export const handler = (_request, response) => response.end('handler');",
+  );
+  mkdirSync(path.join(made, "node_modules"));
+  const root = path.resolve(MODULES, "../../..");
+  symlinkSync(root, path.join(made, "node_modules/choir"));
+  symlinkSync(path.join(root, "node_modules/tsx"), path.join(made, "node_modules/tsx"));
+  return made;
+}
+
 // Not a fixture: the formatter could not read it.
 const BROKEN = path.join(folder, "syntax-error.mjs");
 const MISSING = path.join(folder, "missing-package.mjs");
