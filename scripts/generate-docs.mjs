@@ -148,7 +148,7 @@ function renderSchema() {
 }
 
 function schemaOf(name) {
-  const { kind, help, choices, min, max, default: value } = specOf(name);
+  const { kind, help, choices, min, max, orZero, default: value } = specOf(name);
   const number = {
     type: "integer",
     ...(min !== undefined && { minimum: min }),
@@ -158,7 +158,7 @@ function schemaOf(name) {
     boolean: { type: "boolean" },
     string: choices === undefined ? { type: "string", minLength: 1 } : { enum: choices },
     integer: number,
-    duration: { anyOf: [number, { type: "string", pattern: TIME_PATTERN }] },
+    duration: { anyOf: [...(orZero ? [{ const: 0 }] : []), number, { type: "string", pattern: TIME_PATTERN }] },
     size: { anyOf: [number, { type: "string", pattern: SIZE_PATTERN }] },
     memory: { anyOf: [number, { type: "string", pattern: `${SIZE_PATTERN}|${String.raw`^\d+(\.\d+)? ?%$`}` }] },
     count: { anyOf: [{ const: "auto" }, number] },

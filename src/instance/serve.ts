@@ -14,6 +14,7 @@ import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOp
 import { ChoirError } from "../errors.ts";
 import { drainServers } from "./drain-servers.ts";
 import { startHeartbeat } from "./heartbeat.ts";
+import { LastSteps } from "./last-steps.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
 import type { InstanceRole } from "./role.ts";
 
@@ -53,15 +54,24 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
     // What it counted since the last one is not lost with a process that is ended by its own code.
     process.once("exit", lastHeartbeat);
     const reason = await lifecycle.drainOrdered;
+    const steps = lastSteps(role);
     const openRequests = (): readonly OpenRequest[] => connections.openRequests();
     await drainServers(role, [{ server: app.server, connections, acceptors }], { reason, openRequests });
     role.messages()?.abandonLocks();
-    await app.close().catch((error: unknown) => role.services.logger.error({ err: error }, "Closing the app failed"));
+    await steps.close(() => app.close(), role.uncaught.next());
     // What was answered while it drained is to be counted too.
     lastHeartbeat();
+    await steps.hooks(() => hooks.run());
   }
+  // A second call waits for the first.
   await hooks.run();
   lifecycle.leave(PATIENCE_MS);
+}
+
+/** To be called at the order to drain: the time until the kill counts from there. */
+function lastSteps({ birth, services }: InstanceRole): LastSteps {
+  const killedAt = systemClock.now() + birth.options.shutdownTimeout;
+  return new LastSteps({ clock: systemClock, logger: () => services.logger, killedAt });
 }
 
 interface Prepared {

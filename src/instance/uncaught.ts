@@ -54,6 +54,8 @@ export class UncaughtErrors {
   readonly #limit: LineLimit;
   #unanswered: Unanswered | undefined;
   #leaving = false;
+  /** Told of the next error that is no request's own. */
+  readonly #awaiting: (() => void)[] = [];
 
   constructor(setup: UncaughtSetup) {
     this.#setup = setup;
@@ -85,6 +87,11 @@ export class UncaughtErrors {
     }
   }
 
+  /** Resolved at the next error that nobody caught, unless it is a request's alone. */
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#awaiting.push(resolve));
+  }
+
   /** In a drain: gives up the requests that nobody is going to answer. */
   giveUpUnanswered(): Timer | undefined {
     const { clock, options } = this.#setup;
@@ -101,6 +108,7 @@ export class UncaughtErrors {
 
   #follow(fields: object, fate: string): void {
     const { options, lifecycle, logger, exit } = this.#setup;
+    for (const resolve of this.#awaiting.splice(0)) resolve();
     const message = `Uncaught error: ${CONSEQUENCES[options.uncaught]}${fate}`;
     if (options.uncaught === "keep") {
       logger().error(fields, message);

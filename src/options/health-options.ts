@@ -7,6 +7,9 @@ export const HEALTH_OPTIONS = {
     kind: "duration",
     group: "life",
     placeholder: "time",
+    // A heartbeat comes ten times a second at most: below this an instance that does nothing but wait would be killed.
+    min: 500,
+    orZero: true,
     default: 30_000,
     help: "How long an instance's event loop may be blocked before it is killed and replaced; 0s is for ever",
     more:

@@ -54,6 +54,8 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly choices?: readonly C[];
   readonly min?: number;
   readonly max?: number;
+  /** Whether 0, which switches it off, is allowed below `min`. */
+  readonly orZero?: true;
   /** How the value is called in help: `<host>`. */
   readonly placeholder?: string;
   /** The group in help and docs. */

@@ -173,13 +173,19 @@ function quantityRules(noun: string, smallest: string, units: Units): KindRules 
 
 function isWithin(
   value: unknown,
-  { min = 0, max = Number.MAX_SAFE_INTEGER }: Pick<Option, "min" | "max">,
+  {
+    min = 0,
+    max = Number.MAX_SAFE_INTEGER,
+    orZero = false,
+  }: Pick<Option, "min" | "max"> & { readonly orZero?: boolean },
 ): value is number {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max;
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) return false;
+  return (value >= min && value <= max) || (orZero && value === 0);
 }
 
-function rangeText({ min = 0, max }: Option, format: (value: number) => string): string {
-  return max === undefined ? ` of at least ${format(min)}` : ` from ${format(min)} to ${format(max)}`;
+function rangeText({ min = 0, max, orZero }: Option, format: (value: number) => string): string {
+  const range = max === undefined ? ` of at least ${format(min)}` : ` from ${format(min)} to ${format(max)}`;
+  return orZero ? `${range}, or ${format(0)}` : range;
 }
 
 function oneOf(choices: readonly string[]): string {
