@@ -3,7 +3,7 @@ import { fstatSync } from "node:fs";
 import path from "node:path";
 import { systemClock } from "../clock.ts";
 import { describeEvent } from "../describe-event.ts";
-import { ChoirError } from "../errors.ts";
+import { ChoirError, quote } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import { escapeForTerminal } from "../logs/format/escape.ts";
 import { chooseEncoding, isJournalStream, wantsColors } from "../logs/format/formatter.ts";
@@ -24,6 +24,7 @@ const KEPT_BYTES = 12 * 1024 * 1024;
 
 /** Opens the logs. A file that cannot be written is an error now, and only now. */
 export async function openLogs(name: string, options: ResolvedOptions): Promise<LogRouter> {
+  if (options.logRedact !== undefined) await checkRedaction(options.logRedact);
   const sinks: Sink[] = [];
   let logs: LogRouter | undefined;
   const report = (event: ChoirEvent): void => logs?.event(event);
@@ -104,4 +105,20 @@ async function start(sink: FileSink): Promise<void> {
       hint: "It has to be a regular file in a folder that this user may write to",
     });
   });
+}
+
+/** By pino itself, which the instances hand the paths to: a wrong one would fail each of them when it first logs. */
+async function checkRedaction(paths: readonly string[]): Promise<void> {
+  const { pino } = await import("pino");
+  for (const path of paths) {
+    try {
+      pino({ redact: [path] }, { write: () => {} });
+    } catch (error) {
+      throw new ChoirError(
+        "ERR_CHOIR_OPTION",
+        `--log-redact must be a path such as user.password, *.password or users[*].email, got ${quote(path)}`,
+        { cause: error },
+      );
+    }
+  }
 }

@@ -1,9 +1,10 @@
 /** The default app: a Fastify instance with Choir's container on it, never listening by itself. Runs in the instance. */
 import { finished } from "node:stream";
-import type { RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyServerOptions, LogController } from "fastify";
 import type { Logger } from "pino";
 import { clientErrorHandler } from "../http/client-error.ts";
+import type { RequestNote } from "../http/access-log.ts";
 import type { HeaderPolicy } from "../http/headers.ts";
 import { createServer, PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
 import type { AppContainer } from "./cradle.ts";
@@ -40,6 +41,15 @@ export interface DefaultAppOptions {
   readonly zones?: Zones | undefined;
   /** Default: plain HTTP. */
   readonly settings?: ServerSettings | undefined;
+  /** Only with --access-log. */
+  readonly accessLog?: RequestNotes | undefined;
+}
+
+/** What the access log and Fastify tell each other of a request. */
+export interface RequestNotes {
+  /** Makes an id. */
+  readonly requestId: () => string;
+  readonly note: (raw: IncomingMessage, note: RequestNote) => void;
 }
 
 const RESPONSE = Symbol("choir.response");
@@ -48,21 +58,28 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {}, zones, settings = PLAIN_SETTINGS } = options;
+  const { container, headers, fastify = {}, zones, settings = PLAIN_SETTINGS, accessLog } = options;
+  const ids = zones ?? accessLog;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
     ...(fastify.logController === undefined
-      ? { logController: quietController(LogController, zones && { requestIdLogLabel: "requestId" }) }
+      ? { logController: quietController(LogController, ids && { requestIdLogLabel: "requestId" }) }
       : {}),
     ...requestLoggers(container.cradle.logger, fastify),
     // One id for a request, whoever is asked for it.
-    ...(zones && { genReqId: () => zones.requestId() }),
+    ...(ids && { genReqId: () => ids.requestId() }),
     ...fastify,
     serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
   if (!hasLogger(fastify)) app.log = container.cradle.logger;
   app.decorate("container", container);
   addRequestScopes(app);
+  if (accessLog !== undefined) {
+    app.addHook("onRequest", (request, _reply, done) => {
+      accessLog.note(request.raw, request);
+      done();
+    });
+  }
   return { app };
 }
 

@@ -10,14 +10,18 @@ export type MarkedLogger = Logger & { [CARRIES_REQUEST_ID]?: true };
 
 export interface LoggerOptions {
   /** Fields for the line that is being written. */
-  readonly contextFields?: () => object;
+  readonly contextFields?: (() => object) | undefined;
+  /** Default: info. */
+  readonly level?: string;
+  /** Paths whose values are not written, as pino has them. */
+  readonly redact?: readonly string[] | undefined;
 }
 
 /**
  * Writes JSON lines to stdout, synchronously: what is written before a crash is there. Fields are pino's; `level` is a number and
  * `time` milliseconds since the epoch.
  */
-export function createLogger({ contextFields }: LoggerOptions = {}): Logger {
+export function createLogger({ contextFields, level = "info", redact }: LoggerOptions = {}): Logger {
   // pino is CommonJS and is loaded only by apps that log.
   const { pino } = createRequire(import.meta.url)("pino") as { pino: typeof Pino };
   // Without a mixin pino writes a line faster.
@@ -25,5 +29,6 @@ export function createLogger({ contextFields }: LoggerOptions = {}): Logger {
     mixin: (_line: object, _level: number, logger: MarkedLogger) =>
       logger[CARRIES_REQUEST_ID] === true ? {} : contextFields(),
   };
-  return pino({ base: null, ...mixin }, pino.destination({ fd: 1, sync: true }));
+  const hidden = redact && { redact: [...redact] };
+  return pino({ base: null, level, ...mixin, ...hidden }, pino.destination({ fd: 1, sync: true }));
 }

@@ -68,7 +68,11 @@ function createServices(birth: InstanceBirth, { lifecycle, hooks, zones, connect
   let logger: Logger | undefined;
   return {
     get logger() {
-      logger ??= createLogger(zones && { contextFields: () => zones.logFields() });
+      logger ??= createLogger({
+        level: birth.options.logLevel,
+        redact: birth.options.logRedact,
+        contextFields: zones && (() => zones.logFields()),
+      });
       return logger;
     },
     get pubSub() {

@@ -183,6 +183,7 @@ class OwnModule {
       extras: birth.headers ?? {},
       settings: await serverSettings(this.#role),
       zones,
+      accessLog: await this.#parts.servers.access,
     });
     if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
     await this.#parts.servers.admit(app.server);

@@ -13,6 +13,7 @@ import { acceptorFor, createServer, renewTls, type ServerSettings } from "../htt
 import { applyHeaderPolicy } from "../http/write-head.ts";
 import type { Acceptors } from "../http/drain.ts";
 import type { SocketWish } from "../protocol.ts";
+import { accessLogOf, type InstanceAccessLog } from "./access.ts";
 import { adopt } from "./adopt.ts";
 import { ConnectionsGroup } from "./connections-group.ts";
 import type { DrainedServer } from "./drain-servers.ts";
@@ -44,6 +45,9 @@ export class OwnServers {
   readonly #gates: (() => void)[] = [];
   readonly #withdrawn = new Set<net.Server>();
   readonly #settings: Promise<ServerSettings>;
+  /** Undefined without --access-log. */
+  readonly access: Promise<InstanceAccessLog | undefined>;
+  #accessLog: InstanceAccessLog | undefined;
   #isOpen = false;
   #isClosed = false;
 
@@ -52,6 +56,7 @@ export class OwnServers {
     this.#role = role;
     this.#inbox = inbox;
     this.#settings = settings;
+    this.access = accessLogOf(role).then((log) => (this.#accessLog = log));
   }
 
   /** Those that take requests, in the order in which they listened. */
@@ -61,7 +66,7 @@ export class OwnServers {
 
   /** Has a server listen on what it wishes for, as far as it can tell; rejects with a Refusal. */
   async listen(server: net.Server, wish: SocketWish, file?: string): Promise<void> {
-    const settings = await this.#settings;
+    const [settings] = await Promise.all([this.#settings, this.access]);
     const sockets = await this.#inbox.ask(wish, schemeOf(server, settings));
     const handles = sockets.map(({ handle }) => handle);
     if (this.#isClosed || this.#withdrawn.delete(server)) {
@@ -95,7 +100,7 @@ export class OwnServers {
 
   /** Takes in the server of an app that the file exports; headers and limits are applied already. */
   async admit(server: AppServer): Promise<void> {
-    const { tls } = await this.#settings;
+    const [{ tls }] = await Promise.all([this.#settings, this.access]);
     if (tls !== undefined) this.#role.tls.onChange(tls.material, (next) => renewTls(server, next));
     this.#track(server, server);
     await this.listen(server, { kind: "default" });
@@ -162,6 +167,7 @@ export class OwnServers {
   }
 
   #track(own: net.Server, server: AppServer): OwnServer {
+    this.#accessLog?.open(server);
     this.#role.zones?.open(server);
     const connections: Connections = trackConnections(server);
     this.connections.add(connections);

@@ -7,6 +7,7 @@ import { checkConfigureServer, http1OnlyName } from "./app.ts";
 import { configureApp } from "./configure-app.ts";
 import { createAppContainer } from "./container.ts";
 import { openServer } from "./open-server.ts";
+import type { DefaultAppOptions } from "./fastify-app.ts";
 import type { OwnServices } from "./services.ts";
 import type { Zones } from "./zone.ts";
 
@@ -25,12 +26,14 @@ export interface AppDefinition {
   readonly settings: ServerSettings;
   /** Only with --use-zone. */
   readonly zones?: Zones | undefined;
+  /** Only with --access-log. */
+  readonly accessLog?: DefaultAppOptions["accessLog"];
 }
 
 /** Runs configureServer and makes the server of what it sets up; its errors are passed on as they are. */
 export async function prepareApp(
   services: OwnServices,
-  { configureServer, extras, zones, settings }: AppDefinition,
+  { configureServer, extras, zones, settings, accessLog }: AppDefinition,
 ): Promise<PreparedApp> {
   const configure = checkConfigureServer(configureServer);
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
@@ -41,6 +44,7 @@ export async function prepareApp(
     fastify: extras.fastify,
     zones,
     settings,
+    accessLog,
   });
   const headers = isDefault ? withDefaults : compileHeaderPolicy(extras);
   // The logger is looked up when it is used: an app that never fails needs none.

@@ -12,6 +12,7 @@ import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
+import { accessLogOf } from "./access.ts";
 import { drainServers } from "./drain-servers.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { LastSteps } from "./last-steps.ts";
@@ -98,14 +99,17 @@ export async function untilFailed<T>(role: InstanceRole, work: Promise<T>): Prom
 async function prepare(role: InstanceRole, configureServer: unknown, extras: RunnerExtras): Promise<Prepared> {
   const { birth, lifecycle, services } = role;
   const settings = await serverSettings(role);
+  const access = await accessLogOf(role);
   const app = await prepareApp(services, {
     configureServer,
     extras: { ...extras, ...birth.headers },
     settings,
     zones: role.zones,
+    accessLog: access,
   });
   if (app.http1Only !== undefined) lifecycle.http1Only(app.http1Only);
   if (settings.tls !== undefined) role.tls.onChange(settings.tls.material, (next) => renewTls(app.server, next));
+  access?.open(app.server);
   role.zones?.open(app.server);
   const connections = trackConnections(app.server);
   role.uncaught.serving(connections);

@@ -140,4 +140,30 @@ export const LOG_ROWS = {
     default: 64 * 1024,
     help: "How long a log line may be; what is beyond is cut, counted and marked",
   },
+  accessLog: {
+    kind: "string",
+    choices: ["common", "combined", "json"],
+    group: "logs",
+    placeholder: "form",
+    default: undefined,
+    help: "Log every request: common, combined or json",
+    more:
+      "With latency in milliseconds, bytes of the body, instance, request id and protocol. Queries are left out, in the referer too. The " +
+      "client is the one that Fastify's `trustProxy` finds, else the other end of the connection.",
+  },
+  accessLogQuery: {
+    kind: "boolean",
+    group: "logs",
+    default: false,
+    help: "Log the queries of requests too, which may hold secrets",
+  },
+  /** As pino's `redact`: `req.headers.authorization`, `*.password`, `users[*].email`. */
+  logRedact: {
+    kind: "list",
+    group: "logs",
+    placeholder: "path",
+    default: undefined,
+    help: "Path in the app's log objects whose value is not written, such as user.password; may be given several times",
+    more: 'As pino has them: `*.password`, `users[*].email`, `req.headers["x-key"]`. Lines of other loggers and texts are not looked into.',
+  },
 } as const satisfies Record<string, Option>;

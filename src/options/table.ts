@@ -361,6 +361,10 @@ const INSTANCE_OPTIONS = [
   "headersTimeout",
   "maxRequestsPerSocket",
   "maxHeaderSize",
+  "logLevel",
+  "logRedact",
+  "accessLog",
+  "accessLogQuery",
 ] as const satisfies readonly OptionName[];
 
 /** What the supervisor makes of options for its instances. */

@@ -70,10 +70,12 @@ function judgeOrder(writer: string, ranges: readonly Range[]): string[] {
   return wrong === undefined ? [] : [`${writer}: line ${wrong.from} in ${wrong.file} is out of order`];
 }
 
-/** In the order in which they were written: rotated ones sort by name, the one without a date is the last. */
+/** In the order in which they were written: rotated ones sort by name, logrotate's by falling number, the one without either is the last. */
 function logNames(folder: string, stem: string): string[] {
   const names = readdirSync(folder).filter((name) => name.startsWith(`${stem}.`) && !name.endsWith(".tmp"));
-  return [...names.filter((name) => name !== `${stem}.log`).sort(), ...names.filter((name) => name === `${stem}.log`)];
+  const numberOf = (name: string): number => Number(/\.log\.(\d+)(?:\.gz)?$/.exec(name)?.[1] ?? 0);
+  const older = names.filter((name) => name !== `${stem}.log`).sort();
+  return [...older.sort((a, b) => numberOf(b) - numberOf(a)), ...names.filter((name) => name === `${stem}.log`)];
 }
 
 function contentOf(file: string): { text: string; isCompressed: boolean } {

@@ -1,6 +1,7 @@
 /** What log files need of a file system: the only file of the logs that touches it. Runs in the supervisor. */
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
+import path from "node:path";
 import { pipeline } from "node:stream/promises";
 
 /** A file as the system knows it. */
@@ -145,7 +146,7 @@ async function openOrMake(file: string, flags: number, mode: number): Promise<Fi
     if (codeOf(error) === "EACCES") return open(file, flags | O_WRONLY, mode);
     if (!isMissing(error)) throw error;
   }
-  await mkdir(folderOf(file), { recursive: true, mode: FOLDER_MODE });
+  await makeFolder(path.dirname(file));
   return open(file, flags | O_RDWR, mode);
 }
 
@@ -200,8 +201,17 @@ function factsOf(facts: { dev: number; ino: number; size: number; mtimeMs: numbe
   };
 }
 
-function folderOf(file: string): string {
-  return file.slice(0, Math.max(1, file.lastIndexOf("/")));
+/** Makes a folder and those above it. Node's own way of that never ends below /proc (Node 20 to 26). */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, FOLDER_MODE);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    const above = path.dirname(folder);
+    if (!isMissing(error) || above === folder || (await realDisk.facts(above)) !== undefined) throw error;
+    await makeFolder(above);
+    await mkdir(folder, FOLDER_MODE);
+  }
 }
 
 function isMissing(error: unknown): boolean {

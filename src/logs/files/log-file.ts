@@ -278,7 +278,11 @@ export class LogFile {
     const isWaiting = this.#hasWork();
     if (!isWaiting && (this.#boundary === Infinity || this.#size === 0)) return;
     const ms = isWaiting ? this.#retryAt - clock.now() : this.#boundary - clock.date();
-    this.#timer = clock.after(Math.min(Math.max(ms, 0), LONGEST_TIMER), () => this.#wake());
+    this.#timer = clock.after(Math.min(Math.max(ms, 0), LONGEST_TIMER), () => {
+      // A timer may be a fraction of a millisecond early.
+      this.#retryAt = 0;
+      this.#wake();
+    });
   }
 
   #postpone(): void {

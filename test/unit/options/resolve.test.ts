@@ -100,6 +100,9 @@ const SAMPLES: { [N in OptionName]: { flag: string[]; text: string; value: Resol
   logKeepSize: { flag: ["--log-keep-size", "1GB"], text: "1GB", value: 1_000_000_000 },
   logCompress: { flag: ["--log-compress"], text: "yes", value: true },
   logOverflow: { flag: ["--log-overflow", "drop"], text: "drop", value: "drop" },
+  accessLog: { flag: ["--access-log", "json"], text: "json", value: "json" },
+  accessLogQuery: { flag: ["--access-log-query"], text: "1", value: true },
+  logRedact: { flag: ["--log-redact", "*.password"], text: "*.password", value: ["*.password"] },
   logLineLimit: { flag: ["--log-line-limit", "1MiB"], text: "1MiB", value: 1_048_576 },
 };
 

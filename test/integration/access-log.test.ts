@@ -1,0 +1,86 @@
+/** --access-log with a real app: a line for each request that is over, over HTTP/1.1 and HTTP/2, with what must not be there left out. */
+import http from "node:http";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { tmpdir } from "node:os";
+import { describe, expect, it } from "vitest";
+import { makeCertificate } from "../helpers/certificates.ts";
+import { ask, type LogLine, type Running, startRunner } from "../helpers/start-runner.ts";
+import { askHttp2, connectHttp2 } from "../helpers/tls-client.ts";
+
+function accessTo(runner: Running, route: string): Promise<LogLine> {
+  return runner.line(({ msg, path }) => msg === "request" && path === route, `the access to ${route}`);
+}
+
+describe("--access-log", () => {
+  it("json: status, bytes, latency, protocol, client, and the id that the app's lines have; no query", async () => {
+    await using runner = startRunner("answers.mjs", { args: ["--access-log", "json", "--log-redact", "*.password"] });
+    const url = await runner.ready(1);
+    const headers = { "x-forwarded-for": "203.0.113.9", referer: "http://x/?token=secret", "user-agent": "test" };
+    await ask(`${url}/text?token=secret`, { headers });
+    const line = await accessTo(runner, "/text");
+    expect(line).toMatchObject({
+      level: 30,
+      method: "GET",
+      status: 200,
+      bytes: 7,
+      protocol: "HTTP/1.1",
+      client: "203.0.113.9",
+      referer: "http://x/",
+      userAgent: "test",
+      instance: 0,
+    });
+    expect(line["latencyMs"]).toBeGreaterThan(0);
+    const own = await runner.line(({ msg }) => msg === "asked");
+    expect(own).toMatchObject({ requestId: line["requestId"], user: { name: "eve", password: "[Redacted]" } });
+
+    await ask(`${url}/stream`);
+    expect(await accessTo(runner, "/stream")).toMatchObject({ status: 206, bytes: 6 });
+    await ask(`${url}/throws`);
+    expect(await accessTo(runner, "/throws")).toMatchObject({ status: 500 });
+    await ask(`${url}/text`, { method: "HEAD" });
+    const head = await runner.line(({ method }) => method === "HEAD");
+    expect(head).toMatchObject({ status: 200, bytes: 0 });
+
+    const request = http.get(`${url}/never`);
+    request.on("error", () => {});
+    await new Promise((resolve) => request.on("finish", resolve));
+    // The app has it when it answers what came after it.
+    await ask(`${url}/text`);
+    request.destroy();
+    expect(await accessTo(runner, "/never")).toMatchObject({ status: 499, bytes: 0, aborted: true });
+    await runner.stop();
+    expect(JSON.stringify(runner.lines)).not.toContain("secret");
+  });
+
+  it("combined over HTTP/2, with the ids of --use-zone and the query when it is asked for", async () => {
+    const certificate = makeCertificate();
+    const folder = mkdtempSync(path.join(tmpdir(), "choir-access-"));
+    writeFileSync(path.join(folder, "cert.pem"), certificate.pem + certificate.keyPem);
+    await using runner = startRunner("answers.mjs", {
+      args: [
+        "--http2",
+        `--certificate-file=${path.join(folder, "cert.pem")}`,
+        "--use-zone",
+        "--access-log=combined",
+        "--access-log-query",
+      ],
+    });
+    const url = await runner.ready(1);
+    const session = await connectHttp2(url, certificate.pem);
+    await askHttp2(session, "/text?a=b");
+    session.close();
+    const asked = await runner.line(({ msg }) => msg === "asked");
+    const line = await runner.line(({ msg }) => msg?.includes("/text") === true && msg.includes("HTTP/2.0"));
+    expect(line.msg).toMatch(
+      /^(?:127\.0\.0\.1|::1) - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET \/text\?a=b HTTP\/2\.0" 200 7 "-" "-" [\d.]+ 0 /,
+    );
+    expect(line.msg!.endsWith(String(asked["requestId"]))).toBe(true);
+  });
+
+  it("--log-level debug has the app's logger write what it leaves out otherwise", async () => {
+    await using runner = startRunner("answers.mjs", { args: ["--log-level", "debug"] });
+    await ask(`${await runner.ready(1)}/text`);
+    expect(await runner.line(({ msg }) => msg === "not at info")).toMatchObject({ level: 20 });
+  });
+});
