@@ -28,19 +28,21 @@ const choir = (...args: string[]): ReturnType<typeof runChoir> => runChoir(args,
 
 describe("choir logs", () => {
   it("shows the last lines, for a person or as JSON, of an instance or a level", async () => {
-    const all = await choir("logs");
+    const all = await choir("logs", "keeps-metrics");
     expect(all).toMatchObject({ code: 0, stderr: "" });
     expect(all.stdout).toMatch(/^\d{4}-\d\d-\d\d [\d:.]+ INFO {2}\[keeps-metrics\] Starting keeps-metrics /);
-    const ofOne = (await choir("logs", "--json", "--instance", "1", "--lines", "1000")).stdout.trim().split("\n");
+    const ofOne = (await choir("logs", "keeps-metrics", "--json", "--instance", "1", "--lines", "1000")).stdout
+      .trim()
+      .split("\n");
     expect(ofOne.map((line) => JSON.parse(line) as object)).toMatchObject([{ event: "instance-ready", instance: 1 }]);
-    expect((await choir("logs", "--level", "error")).stdout).toBe("");
-    expect((await choir("logs", "--lines", "0")).stdout).toBe("");
+    expect((await choir("logs", "keeps-metrics", "--level", "error")).stdout).toBe("");
+    expect((await choir("logs", "keeps-metrics", "--lines", "0")).stdout).toBe("");
   });
 
   it("sets the level, and reopens files", async () => {
-    expect((await choir("logs", "--set-level", "debug")).code).toBe(0);
+    expect((await choir("logs", "keeps-metrics", "--set-level", "debug")).code).toBe(0);
     await runner.event("log-level-changed", { to: "debug", was: "info", by: "choir logs" });
-    expect((await choir("logs", "--set-level", "info", "--reopen")).code).toBe(0);
+    expect((await choir("logs", "keeps-metrics", "--set-level", "info", "--reopen")).code).toBe(0);
     await runner.event("logs-reopened");
   });
 
@@ -60,7 +62,7 @@ describe("choir profile", () => {
   it("writes a CPU profile that shows what was running, for its owner only", async () => {
     const file = path.join(runner.temp, "cpu.cpuprofile");
     const [done] = await Promise.all([
-      choir("profile", "0", "--seconds", "2", "--output", file, "--json"),
+      choir("profile", "0", "keeps-metrics", "--seconds", "2", "--output", file, "--json"),
       // Whichever instance takes it: both are asked for, one after the other, while the profile is taken.
       ...Array.from({ length: 8 }, () => ask(`${app}/block/200`)),
     ]);
@@ -73,7 +75,7 @@ describe("choir profile", () => {
 
   it("writes a heap snapshot, while the app serves on and the instance is not taken for stuck", async () => {
     const file = path.join(runner.temp, "heap.heapsnapshot");
-    expect(await choir("profile", "1", "--heap", "--output", file)).toMatchObject({ code: 0 });
+    expect(await choir("profile", "1", "keeps-metrics", "--heap", "--output", file)).toMatchObject({ code: 0 });
     const { snapshot } = JSON.parse(readFileSync(file, "utf8")) as { snapshot: { node_count: number } };
     expect(snapshot.node_count).toBeGreaterThan(10_000);
     expect((await ask(app)).status).toBe(200);
@@ -81,7 +83,10 @@ describe("choir profile", () => {
   });
 
   it("says that there is no such instance", async () => {
-    expect(await choir("profile", "7")).toMatchObject({ code: 1, stderr: expect.stringContaining("slot 7") });
+    expect(await choir("profile", "7", "keeps-metrics")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("slot 7"),
+    });
   });
 });
 
@@ -131,7 +136,7 @@ describeWith({ programs: ["python3"] }, "choir top", () => {
     ["SIGINT", "signal 2"],
     ["SIGHUP", "signal 1"],
   ])("draws until %s, and leaves the screen as it was", async (_, end) => {
-    const terminal = new Terminal(["top"]);
+    const terminal = new Terminal(["top", "keeps-metrics"]);
     await terminal.until(/keeps-metrics is running: 2 of 2 ready[^]*REQ\/S[^]*\n[^]*ready/);
     terminal.do(end);
     expect(await terminal.end()).toBe(0);
@@ -140,7 +145,7 @@ describeWith({ programs: ["python3"] }, "choir top", () => {
   });
 
   it("fits the terminal, also when that changes", async () => {
-    const terminal = new Terminal(["top"], [40, 10]);
+    const terminal = new Terminal(["top", "keeps-metrics"], [40, 10]);
     await terminal.until(/SLOT +STATE/);
     terminal.do("size 200 40");
     await terminal.until(/UPTIME +GEN +PID/);
@@ -154,7 +159,7 @@ describeWith({ programs: ["python3"] }, "choir top", () => {
   });
 
   it("is one picture without a terminal, and a snapshot a line as JSON", async () => {
-    const { code, stdout } = await choir("top");
+    const { code, stdout } = await choir("top", "keeps-metrics");
     expect(code).toBe(0);
     expect(stdout).toContain("requests/s");
     // oxlint-disable-next-line no-control-regex -- that is what must not be there
