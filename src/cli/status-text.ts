@@ -37,7 +37,13 @@ export function headLines(
     `${name} is ${state}: ${ready} of ${instances} ready, generation ${others.generation}, up ${uptime}`,
     `supervisor pid ${pid}, Choir ${version}, at ${urls.join(" and ")}`,
   ];
-  const { lastRestart } = others;
+  const { lastRestart, engine } = others;
+  if (engine !== null) {
+    const { url, peers, waiting } = engine;
+    lines.push(
+      `${url} is ${engine.state}, other machines: ${peers}, messages that wait: ${waiting}, dropped: ${engine.dropped}`,
+    );
+  }
   if (lastRestart !== null) lines.push(describeEvent({ event: "restart-finished", ...lastRestart }).message);
   return lines;
 }

@@ -22,6 +22,7 @@ import type { LockAuthority } from "./lock-authority.ts";
 import { LockDesk } from "./lock-desk.ts";
 import { LocalLocks } from "./local-locks.ts";
 import { Peer, type BrokerConnection, type BrokerPeer, type DeskHost, type PeerHost } from "./peer.ts";
+import type { BridgeStats } from "./bridges/reports.ts";
 import { RequestDesk } from "./request-desk.ts";
 import { RetainedStore } from "./retained.ts";
 import { TopicTable, type Match } from "./topic-table.ts";
@@ -66,6 +67,8 @@ export interface BrokerStats {
   readonly requests: number;
   /** Locks held and waited for. */
   readonly locks: number;
+  /** What goes to and comes from other machines; undefined without an engine. */
+  readonly engine: BridgeStats | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -82,6 +85,7 @@ export class Broker {
   #published = 0;
   #delivered = 0;
   #bridge: Peer | undefined;
+  #bridgeStats: (() => BridgeStats) | undefined;
   /** Whether frames are being read: all that they cause is flushed behind them. */
   #isReading = false;
 
@@ -112,8 +116,9 @@ export class Broker {
    * Connects what carries messages between machines, before any instance: it is told as well what instances retain, clear and
    * subscribe to, by the frames that they sent.
    */
-  connectBridge(connection: BrokerConnection): BrokerPeer {
+  connectBridge(connection: BrokerConnection, stats: () => BridgeStats): BrokerPeer {
     this.#bridge = this.#connect(connection);
+    this.#bridgeStats = stats;
     return this.#bridge;
   }
 
@@ -141,6 +146,7 @@ export class Broker {
       locks: this.#locks.claims,
       published: this.#published,
       delivered: this.#delivered,
+      engine: this.#bridgeStats?.(),
     };
   }
 

@@ -141,7 +141,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const launcher = makeLauncher(setup, surroundings, instances);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
   const running = supervisorOptions(setup, { instances, sockets });
-  const supervisor = new Supervisor(running, { launcher, clock, emit, ending });
+  const supervisor = new Supervisor(running, { launcher, clock, emit, ending, engine: () => broker.stats.engine });
   surroundings.health?.watch(supervisor);
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
   const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });

@@ -3,6 +3,7 @@
  * the control socket use them.
  */
 import type { ExitReason } from "../events.ts";
+import type { BridgeStats } from "../messaging/bridges/reports.ts";
 import type { Statistics } from "../protocol.ts";
 import type { InstanceState } from "./states.ts";
 
@@ -27,6 +28,8 @@ export interface Snapshot {
   readonly slots: readonly SlotSnapshot[];
   /** How the last rolling restart ended. */
   readonly lastRestart: RestartResult | null;
+  /** What the engine between machines does; null without one. */
+  readonly engine: BridgeStats | null;
 }
 
 export interface SlotSnapshot {

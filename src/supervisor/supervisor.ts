@@ -138,6 +138,7 @@ export class Supervisor {
       traffic: this.measurements.trafficOf(live.map(([{ uid }]) => uid)),
       slots: slotSnapshot(this.#slots, live, { clock: this.#context.clock, measurements: this.measurements }),
       lastRestart: this.#restarts.last,
+      engine: this.#context.engine?.() ?? null,
     };
   }
 

@@ -48,9 +48,10 @@ export class EngineServer implements AsyncDisposable {
     this.folder = mkdtempSync(path.join(tmpdir(), "choir-engine-"));
   }
 
-  /** Starts one; `more` is added to its arguments. */
-  static async start(kind: EngineKind, more: readonly string[] = []): Promise<EngineServer> {
-    const server = new EngineServer(kind, await unusedPort(), more);
+  /** Starts one; `more` gives arguments to be added, by its port. */
+  static async start(kind: EngineKind, more: (port: number) => readonly string[] = () => []): Promise<EngineServer> {
+    const port = await unusedPort();
+    const server = new EngineServer(kind, port, more(port));
     await server.start();
     return server;
   }

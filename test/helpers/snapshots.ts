@@ -66,4 +66,5 @@ export const SNAPSHOT: Snapshot = {
     },
   ],
   lastRestart: { outcome: "failed", generation: 3, error: "x\u001B[2Jy", durationMs: 1500 },
+  engine: null,
 };

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { type EngineKind, EngineServer, NATS, REDIS } from "../helpers/engines.ts";
 import { describeWith } from "../helpers/programs.ts";
+import { runChoir } from "../helpers/run-choir.ts";
 import { ask, type Running, startRunner, until } from "../helpers/start-runner.ts";
 
 interface Seen {
@@ -98,6 +99,19 @@ function bridgeTests(kind: EngineKind): void {
     expect(await there.values("orders.new.deep", "orders.*")).toEqual([]);
     await here.publish("orders.bytes", "bytes=1048576");
     await there.expectValues("orders.bytes", [{ bytes: 1_048_576 }], "orders.*");
+    const status = await runChoir(["status", "--json"], there.runner.runtime);
+    const { engine: counters } = JSON.parse(status.stdout) as { engine: unknown };
+    expect(counters).toMatchObject({
+      state: "connected",
+      url: engine.url,
+      peers: 1,
+      waiting: 0,
+      dropped: 0,
+      malformed: 0,
+    });
+    expect((await runChoir(["status"], there.runner.runtime)).stdout).toContain(
+      `${engine.url} is connected, other machines: 1`,
+    );
     const own = [...(await here.seen()).values()].map((seen) => seen.filter(({ topic }) => topic === "orders.new"));
     // Publishers and their siblings: both patterns for who did not publish, and nothing for who did.
     expect(own.map((seen) => seen.length).toSorted((a, b) => a - b)).toEqual([0, 4000]);

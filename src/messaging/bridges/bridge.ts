@@ -77,12 +77,13 @@ export class Bridge {
         this.#started();
       },
     });
-    options.broker.connectBridge({
+    const connection = {
       id: engine.kind,
       stream: this.#traffic.pipe,
-      onBroken: (error) => this.#warn(`It carries nothing any more, which is a bug in Choir: ${error.message}`),
+      onBroken: (error: Error) => this.#warn(`It carries nothing any more, which is a bug in Choir: ${error.message}`),
       onOverload: () => {},
-    });
+    };
+    options.broker.connectBridge(connection, () => this.stats);
   }
 
   /**

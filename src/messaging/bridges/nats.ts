@@ -72,6 +72,8 @@ class NatsEngineConnection implements EngineConnection {
   readonly maxPayload: number;
   readonly #connection: NatsConnection;
   readonly #listener: EngineListener;
+  /** Ends the waits for the server's confirmation: a client that is closed leaves them open. */
+  readonly #unconfirmed = new Set<(reason: unknown) => void>();
   readonly #subscriptions = new Map<string, Subscription>();
 
   private constructor(connection: NatsConnection, buckets: Buckets | undefined, listener: EngineListener) {
@@ -81,6 +83,9 @@ class NatsEngineConnection implements EngineConnection {
     this.values = buckets === undefined ? undefined : new NatsValues(buckets);
     this.locks = buckets === undefined ? undefined : new NatsLocks(buckets);
     this.closed = connection.closed().then((error) => error ?? new Error("the connection was closed"));
+    void this.closed.then((reason) => {
+      for (const reject of this.#unconfirmed) reject(reason);
+    });
     void this.#watch();
   }
 
@@ -100,7 +105,13 @@ class NatsEngineConnection implements EngineConnection {
 
   async send(messages: readonly Outbound[]): Promise<void> {
     for (const { subject, data } of messages) this.#connection.publish(subject, data);
-    await this.#connection.flush();
+    await new Promise<void>((resolve, reject) => {
+      this.#unconfirmed.add(reject);
+      this.#connection
+        .flush()
+        .then(resolve, reject)
+        .finally(() => this.#unconfirmed.delete(reject));
+    });
   }
 
   subscribe(pattern: string): void {

@@ -1,7 +1,19 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FLAG, FRAME } from "../../../src/messaging/frames.ts";
-import { Harness, control, isSettled, message, readFrames, settle, turns, until, type Connected } from "./harness.ts";
+import { FLAG, FRAME, LOCK_FRAME, REQUEST_FRAME } from "../../../src/messaging/frames.ts";
+import { historyOptions } from "../../helpers/histories.ts";
+import {
+  Harness,
+  control,
+  isSettled,
+  message,
+  readFrames,
+  settle,
+  turns,
+  until,
+  type Connected,
+  request,
+} from "./harness.ts";
 
 const MB = 1024 * 1024;
 const KB10 = "x".repeat(10_000);
@@ -132,9 +144,18 @@ describe("hostile bytes", () => {
     const [a, b] = [harness.connect(), harness.connect()];
     const got: unknown[] = [];
     await b.client.subscribe("ok", (value) => got.push(value));
+    await b.client.respond("echo", (value) => value);
     let sent = 0;
+    const types = [...Object.values(REQUEST_FRAME), ...Object.values(LOCK_FRAME)];
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
+      // Frames of requests and locks whose ids are right and whose fields may be.
+      fc
+        .tuple(fc.constantFrom(...types), fc.nat(3), fc.uint8Array({ maxLength: 12 }))
+        .map(([type, id, tail]) => request(type, id, tail)),
+      fc.nat(3).map((id) => request(LOCK_FRAME.lock, id, Buffer.from("\x00lock"))),
+      fc.nat(3).map((id) => request(REQUEST_FRAME.request, id, Buffer.from("\x08\x04echo1"))),
+      fc.constant(control(REQUEST_FRAME.respond, 1, "echo")),
       fc.constant(control(FRAME.subscribe, 1, ">")),
       fc.constant(control(FRAME.retain, 1)),
       fc.constant(message("other", "1")),
@@ -146,9 +167,12 @@ describe("hostile bytes", () => {
       hostile.theirs.end();
       await until(() => hostile.ours.destroyed);
       expect(hostile.broken.length).toBeLessThanOrEqual(1);
+      // What it held, asked and was to answer has ended with it.
+      expect(await a.client.locks.request("lock", () => a.client.request("echo", sent))).toBe(sent);
+      expect(harness.broker.stats).toMatchObject({ peers: 2, requests: 0, locks: 0 });
       await a.client.publish("ok", sent++);
     });
-    await fc.assert(run, { numRuns: 150 });
+    await fc.assert(run, historyOptions(150));
     await settle([a.client, b.client]);
     expect(got).toEqual(Array.from({ length: sent }, (_, at) => at));
   });

@@ -8,9 +8,11 @@ import {
   encodeRefusal,
   writeControl,
   writeUint32,
+  LOCK_FRAME,
+  REQUEST_FRAME,
 } from "../../../src/messaging/frames.ts";
 
-const TYPES = Object.values(FRAME);
+const TYPES = [FRAME, REQUEST_FRAME, LOCK_FRAME].flatMap((types) => Object.values(types));
 
 function frame(type: number, fields: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
