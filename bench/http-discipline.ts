@@ -35,9 +35,9 @@ export function httpDiscipline(surroundings: Surroundings, nodeVersion: string):
     rows: [
       START,
       memory(surroundings, 2, "idle"),
+      memory(surroundings, 2, "loaded"),
       keepAlive(surroundings, "fastify"),
       newConnection(surroundings, "fastify"),
-      memory(surroundings, 2, "loaded"),
       blocked(surroundings),
       crash(surroundings),
       restart(surroundings, "keep-alive"),

@@ -24,9 +24,6 @@ export interface RoundsOptions {
   readonly clear: () => void;
 }
 
-/** Rows that scatter little take part in every third round. */
-const SOME = 3;
-
 interface Stoppable {
   stop(): Promise<void>;
 }
@@ -36,7 +33,7 @@ export async function runRounds<Setup, Serving extends Stoppable>(
   options: RoundsOptions,
 ): Promise<void> {
   for (let round = 0; round < options.rounds; round++) {
-    const due = discipline.rows.filter(({ rounds = "all" }) => rounds === "all" || round % SOME === 0);
+    const due = discipline.rows.filter(({ every = 1 }) => round % every === 0);
     for (const rows of bySetup(due)) {
       for (const contestant of rotated(discipline.contestants, round)) {
         const able = rows.filter((row) => takesPart(contestant, row, options.results));

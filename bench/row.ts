@@ -31,8 +31,8 @@ export interface Row<Setup, Serving> {
   readonly abilities?: readonly Ability[];
   /** Default: every contestant but variants. */
   readonly contestants?: readonly string[];
-  /** How many of the rounds it takes part in: throughput scatters, memory does not. Default: all. */
-  readonly rounds?: "all" | "some";
+  /** Takes part in every so-manieth round: throughput scatters, memory does not. Default 1: in all. */
+  readonly every?: number;
   /** Whether code that ran often matters: a load runs before the first such row. */
   readonly warm: boolean;
   measure(serving: Serving, context: Context): Promise<Record<string, number>>;

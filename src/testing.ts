@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import { createCollectingLogger, type LogLine } from "./instance/collecting-logger.ts";
 import type { Services } from "./instance/cradle.ts";
-import { createAppContainer } from "./instance/container.ts";
 import { type App, createDefaultApp } from "./instance/fastify-app.ts";
 import { prepareApp } from "./instance/prepare.ts";
 import { lendRole } from "./instance/role.ts";
@@ -154,7 +153,7 @@ class InProcessInstance implements TestInstance {
     if (configureServer.length === 0) throw noInject();
     this.#addShutdownHooks(options);
     const { app } = await createDefaultApp({
-      container: createAppContainer(this.services),
+      services: this.services,
       headers: compileHeaderPolicy({ ...options, defaults: DEFAULT_APP_HEADERS }),
       fastify: options.fastify,
     });

@@ -1,6 +1,7 @@
 /** The results as a table for a terminal. */
 import type { Report } from "./report.ts";
-import type { MetricResult, RowResult, Summary, Verdict } from "../results.ts";
+import type { RowResult, Summary, Verdict } from "../results.ts";
+import { spanText, verdictText } from "./numbers.ts";
 
 export function renderText(report: Report): string {
   const { machine, versions, load, rounds, seconds } = report;
@@ -34,24 +35,8 @@ function renderRow(row: RowResult, titles: Readonly<Record<string, string>>): st
   return [`${row.name}: ${row.title}`, ...align(table), ...remarks(row)].join("\n");
 }
 
-/** `12 340 (11 900–12 800)`. */
-function spanText(metric: MetricResult, name: string): string {
-  const summary = metric.of[name];
-  if (summary === undefined) return "";
-  const { median, min, max } = summary;
-  return summary.values.length === 1 || min === max
-    ? formatNumber(median)
-    : `${formatNumber(median)} (${formatNumber(min)}–${formatNumber(max)})`;
-}
-
 function ratioText(summary: Summary | undefined): string {
   return summary?.choirRatio === undefined ? "" : `×${summary.choirRatio.toFixed(2)}`;
-}
-
-function formatNumber(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-US").replaceAll(",", " ");
-  return Math.abs(value) >= 10 ? value.toFixed(1).replace(/\.0$/, "") : String(Number(value.toFixed(2)));
 }
 
 function remarks(row: RowResult): string[] {
@@ -64,12 +49,7 @@ function remarks(row: RowResult): string[] {
 
 function renderVerdicts(verdicts: readonly Verdict[]): string {
   if (verdicts.length === 0) return "";
-  const lines = verdicts.map(({ row, metric, peer, ratio, atLeast, atMost, met }) => [
-    met ? "  met" : "  MISSED",
-    `${row}, ${metric}`,
-    `×${ratio.toFixed(3)} of ${peer}`,
-    atLeast === undefined ? `at most ×${atMost}` : `at least ×${atLeast}`,
-  ]);
+  const lines = verdicts.map((verdict) => [verdict.met ? "  met" : "  MISSED", ...verdictText(verdict)]);
   return ["What Choir must reach", ...align(lines, "left")].join("\n");
 }
 

@@ -15,7 +15,7 @@ export function blocked(surroundings: Surroundings): HttpRow {
     ],
     setup: { app: "fastify", protocol: "http", instances: 2 },
     tools: [],
-    rounds: "some",
+    every: 4,
     warm: false,
     async measure({ url }, { note }) {
       const clients = await startClients(surroundings, { url, clients: 16, keepAlive: false, pauseMs: 10 });

@@ -15,7 +15,7 @@ export function crash(surroundings: Surroundings): HttpRow {
     setup: { app: "fastify", protocol: "http", instances: 2 },
     tools: [],
     abilities: ["respawn"],
-    rounds: "some",
+    every: 4,
     warm: false,
     async measure({ url, pids, threads }) {
       const clients = await startClients(surroundings, { url, clients: 8, keepAlive: false, pauseMs: 5 });

@@ -11,7 +11,7 @@ export function http2(surroundings: Surroundings): HttpRow {
     metrics: [{ name: "requests", title: "requests", unit: "/s", better: "higher" }],
     setup: { app: "fastify", protocol: "http2", instances: 2 },
     tools: ["h2load", "wrk"],
-    rounds: "some",
+    every: 4,
     warm: true,
     async measure({ url }, { seconds, note }) {
       const load = { url, seconds, connections: 10, streams: 10 };

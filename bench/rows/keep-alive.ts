@@ -27,6 +27,7 @@ export function keepAlive(surroundings: Surroundings, app: "fastify" | "plain"):
     ],
     setup: { app, protocol: "http", instances: 2 },
     tools: ["wrk"],
+    every: app === "fastify" ? 1 : 2,
     warm: true,
     async measure({ url }, { seconds, note }) {
       const { perSecond, p50, p99, errors } = await wrk(surroundings.processes, {

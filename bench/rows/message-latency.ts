@@ -11,7 +11,7 @@ export const MESSAGE_LATENCY: MessageRow = {
   ],
   setup: { publishers: 1, subscribers: 3 },
   tools: [],
-  rounds: "some",
+  every: 4,
   warm: true,
   async measure({ participants }, { seconds }) {
     const [first] = participants;

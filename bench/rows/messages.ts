@@ -27,7 +27,7 @@ export function messages({ publishers, bytes }: MessagesOptions): MessageRow {
     ],
     setup: { publishers, subscribers: SUBSCRIBERS },
     tools: [],
-    rounds: "some",
+    every: 4,
     warm: true,
     async measure({ participants }, { seconds, note }) {
       const senders = participants.slice(0, publishers);

@@ -27,6 +27,7 @@ export function newConnection(surroundings: Surroundings, app: "fastify" | "plai
     ],
     setup: { app, protocol: "http", instances: 2 },
     tools: ["wrk"],
+    every: app === "fastify" ? 1 : 2,
     warm: true,
     async measure({ url }, { seconds, note }) {
       const options = { url, seconds, connections: CONNECTIONS, newConnections: true };

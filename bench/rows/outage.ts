@@ -20,7 +20,7 @@ export function outage(surroundings: Surroundings): HttpRow {
     setup: { app: "fastify", protocol: "http", instances: 2 },
     tools: [],
     abilities: ["respawn"],
-    rounds: "some",
+    every: 4,
     warm: false,
     async measure({ url, killAll }, { seconds, note }) {
       const clients = await startClients(surroundings, { url, clients: CLIENTS, keepAlive: false, pauseMs: 5 });

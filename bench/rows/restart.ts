@@ -19,7 +19,7 @@ export function restart(surroundings: Surroundings, connections: "keep-alive" | 
     setup: { app: "fastify", protocol: "http", instances: 2 },
     tools: [],
     abilities: ["restart"],
-    rounds: "some",
+    every: 4,
     warm: false,
     async measure(serving, { seconds, note }) {
       const clients = await startClients(surroundings, { url: serving.url, clients: CLIENTS, keepAlive, pauseMs: 20 });

@@ -17,7 +17,7 @@ export function tls(surroundings: Surroundings, kind: "full" | "resumed"): HttpR
     ],
     setup: { app: "fastify", protocol: "https", instances: 2 },
     tools: ["openssl", "wrk"],
-    rounds: "some",
+    every: 4,
     warm: true,
     async measure({ url }, { seconds }) {
       const { perSecond, resumed } = await handshakes(surroundings.processes, {

@@ -9,6 +9,7 @@ export function zone(surroundings: Surroundings): HttpRow {
     ...keepAlive(surroundings, "fastify"),
     name: "use-zone",
     title: "The cost of --use-zone, kept connections, Fastify",
+    every: 2,
     contestants: ["choir", "choir-zone"],
   };
 }

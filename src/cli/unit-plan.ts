@@ -3,12 +3,14 @@ import { execFileSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { ChoirError, quote } from "../errors.ts";
+import { type ChoirError, quote } from "../errors.ts";
 import { programArguments } from "../options/environment.ts";
 import { optionError } from "../options/origin.ts";
-import { resolveOptions } from "../options/resolve.ts";
+import { resolveOptions, resolveStartOptions } from "../options/resolve.ts";
 import type { ResolvedOptions } from "../options/table.ts";
 import type { UnitPlan } from "../systemd/unit.ts";
+import { findModule, nameOf } from "./module-file.ts";
+import { readRunnerFile, readSources } from "./sources.ts";
 
 export interface UnitFlags {
   readonly user?: boolean;
@@ -22,43 +24,62 @@ const USUAL_VERSION = 257;
 
 /** Makes the plan; throws for an app that is not there and for options that it would not start with. */
 export function planUnits(words: readonly string[], flags: UnitFlags): { plan: UnitPlan; warnings: string[] } {
-  const isStart = words[0] === "start";
-  const [file, ...args] = isStart ? words.slice(1) : words;
-  if (file === undefined || file.startsWith("-")) {
-    throw optionError("choir systemd needs the file of the app, for example: choir systemd --socket main.js -p 8080");
-  }
   const { execPath, cwd } = programArguments();
-  const entry = path.resolve(cwd, file);
-  if (!isFile(entry)) throw noFile(entry, file);
   const choir = choirFile(cwd);
-  const command = isStart ? [execPath, choir, "start", entry, ...args] : [execPath, entry, ...args];
+  const app = words[0] === "start" ? startedApp(words.slice(1), cwd) : runnerApp(words, cwd);
   const plan: UnitPlan = {
-    name: unitName(flags.name, entry),
-    command,
+    name: checkName(flags.name) ?? unitName(app),
+    command: words[0] === "start" ? [execPath, choir, ...words] : [execPath, app.entry, ...words.slice(1)],
     reloadCommand: [execPath, choir, "restart"],
     cwd,
-    options: optionsOf(args),
+    options: app.options,
     userUnit: flags.user ?? false,
     socket: flags.socket ?? false,
     systemdVersion: versionOf(flags.for),
   };
-  return { plan, warnings: warningsOf(plan, [execPath, entry, cwd]) };
+  return { plan, warnings: warningsOf(plan, [execPath, app.entry, cwd]) };
 }
 
-/** As the app would read them at its start; what its code gives to the Runner is not known here. */
-function optionsOf(args: readonly string[]): ResolvedOptions {
-  const resolution = resolveOptions({ args, environment: {}, code: {} });
-  if (resolution.kind === "help") throw optionError("Leave --help away: it is no option that a service can have");
-  return resolution.options;
+/** What is to be run. */
+interface PlannedApp {
+  /** Its file, absolute. */
+  readonly entry: string;
+  readonly name: string | undefined;
+  readonly options: ResolvedOptions;
 }
 
-function unitName(given: string | undefined, entry: string): string {
-  if (given !== undefined && !/^[\w.@:-]{1,64}$/.test(given)) {
-    throw optionError(`--name must be 1 to 64 letters, digits, "_", ".", "@", ":" or "-", got ${quote(given)}`);
+/** A Runner program; what its code gives to the Runner is not known here, and neither is the environment that it will have. */
+function runnerApp([file, ...args]: readonly string[], cwd: string): PlannedApp {
+  if (file === undefined || file.startsWith("-")) {
+    throw optionError("choir systemd needs the file of the app, for example: choir systemd --socket main.js -p 8080");
   }
-  const stem = path.basename(entry).replace(/\.[^.]+$/, "");
-  const plain = /^(?:index|main|app|server)$/.test(stem) ? path.basename(path.dirname(entry)) : stem;
-  return given ?? (plain.replaceAll(/[^\w.-]/g, "_").slice(0, 64) || "app");
+  const entry = findModule(file, cwd);
+  const resolution = resolveOptions({ args, environment: {}, code: {}, file: readRunnerFile(args, {}) });
+  if (resolution.kind === "help") throw noHelp();
+  return { entry, name: undefined, options: resolution.options };
+}
+
+/** What `choir start` is to run: the file may stand anywhere among its options. */
+function startedApp(args: readonly string[], cwd: string): PlannedApp {
+  const { file } = readSources(args);
+  const resolution = resolveStartOptions({ args, environment: {}, code: {}, file });
+  if (resolution.kind === "help") throw noHelp();
+  const { start, options } = resolution;
+  return { entry: findModule(start.module, path.resolve(cwd, start.cwd ?? ".")), name: start.name, options };
+}
+
+function noHelp(): ChoirError {
+  return optionError("Leave --help away: it is no option that a service can have");
+}
+
+function checkName(given: string | undefined): string | undefined {
+  if (given === undefined || /^[\w.@:-]{1,64}$/.test(given)) return given;
+  throw optionError(`--name must be 1 to 64 letters, digits, "_", ".", "@", ":" or "-", got ${quote(given)}`);
+}
+
+/** An @ makes a unit a template, which a package's scope does not mean. */
+function unitName({ name, entry }: PlannedApp): string {
+  return (name ?? nameOf(entry)).replace(/^@/, "").replaceAll("@", "-") || "app";
 }
 
 /** The app's own copy, by the path on which it will still be found after the next deployment. */
@@ -98,16 +119,4 @@ function closedFolder(file: string): string | undefined {
   return folders
     .map((_, index) => folders.slice(0, index + 1).join(path.sep) || path.sep)
     .find((folder) => ((statSync(folder, { throwIfNoEntry: false })?.mode ?? 1) & 1) === 0);
-}
-
-function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
-}
-
-function noFile(entry: string, given: string): ChoirError {
-  return new ChoirError("ERR_CHOIR_OPTION", `There is no file ${quote(entry)}`, {
-    hint: existsSync(entry)
-      ? "It is no regular file: name the file that node runs"
-      : `Looked for ${given} in the working directory; run choir systemd where the app will run`,
-  });
 }

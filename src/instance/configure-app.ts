@@ -1,12 +1,6 @@
 /** Runs the user's configureServer and tells what it set up. Runs in the instance. */
 import { recogniseApp, type ConfigureServer, type ServedApp } from "./app.ts";
-import type { AppContainer } from "./cradle.ts";
 import { type App, createDefaultApp, type DefaultAppOptions } from "./fastify-app.ts";
-
-export interface ConfigureOptions extends Omit<DefaultAppOptions, "container"> {
-  /** Makes the container, for the default app only. */
-  readonly container: () => AppContainer;
-}
 
 export interface ConfiguredApp {
   readonly served: ServedApp;
@@ -15,12 +9,12 @@ export interface ConfiguredApp {
 }
 
 /** Runs configureServer, giving it the default app when it takes a parameter; its errors are passed on as they are. */
-export async function configureApp(configure: ConfigureServer, options: ConfigureOptions): Promise<ConfiguredApp> {
+export async function configureApp(configure: ConfigureServer, options: DefaultAppOptions): Promise<ConfiguredApp> {
   if (configure.length === 0) {
-    // Without a parameter neither Fastify nor the container is even loaded.
+    // Without a parameter Fastify is not even loaded.
     return { served: recogniseApp(await (configure as () => unknown)()), isDefault: false };
   }
-  const { app } = await createDefaultApp({ ...options, container: options.container() });
+  const { app } = await createDefaultApp(options);
   const returned = await configure(app);
   const isDefault = returned === undefined || returned === app;
   return { served: isDefault ? defaultApp(app) : recogniseApp(returned), isDefault };

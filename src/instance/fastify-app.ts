@@ -1,13 +1,14 @@
 /** The default app: a Fastify instance with Choir's container on it, never listening by itself. Runs in the instance. */
 import { finished } from "node:stream";
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
-import type { FastifyInstance, FastifyServerOptions, LogController } from "fastify";
+import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions, LogController } from "fastify";
 import type { Logger } from "pino";
 import { clientErrorHandler } from "../http/client-error.ts";
 import type { RequestNote } from "../http/access-log.ts";
 import type { HeaderPolicy } from "../http/headers.ts";
 import { createServer, PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
-import type { AppContainer } from "./cradle.ts";
+import { createAppContainer } from "./container.ts";
+import type { AppContainer, Services } from "./cradle.ts";
 import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
 import type { Zones } from "./zone.ts";
 
@@ -34,7 +35,7 @@ export type FastifyOptions = Omit<FastifyServerOptions, "serverFactory"> & {
 };
 
 export interface DefaultAppOptions {
-  readonly container: AppContainer;
+  readonly services: Services;
   readonly headers: HeaderPolicy;
   readonly fastify?: FastifyOptions | undefined;
   /** Only with --use-zone. */
@@ -58,21 +59,23 @@ const SCOPE = Symbol("choir.scope");
 /** Makes the default app. In an object, since a promise of a Fastify instance would wait until that has booted. */
 export async function createDefaultApp(options: DefaultAppOptions): Promise<{ readonly app: App }> {
   const { fastify: Fastify, LogController } = await import("fastify");
-  const { container, headers, fastify = {}, zones, settings = PLAIN_SETTINGS, accessLog } = options;
+  const { services, headers, fastify = {}, zones, settings = PLAIN_SETTINGS, accessLog } = options;
   const ids = zones ?? accessLog;
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
     ...(fastify.logController === undefined
       ? { logController: quietController(LogController, ids && { requestIdLogLabel: "requestId" }) }
       : {}),
-    ...requestLoggers(container.cradle.logger, fastify),
+    ...requestLoggers(services, fastify),
     // One id for a request, whoever is asked for it.
     ...(ids && { genReqId: () => ids.requestId() }),
     ...fastify,
     serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
-  if (!hasLogger(fastify)) app.log = container.cradle.logger;
-  app.decorate("container", container);
+  if (!hasLogger(fastify)) logWith(app, services);
+  // Both the container and the logger are loaded by apps that use them: the others save 8 MB in each instance.
+  let container: AppContainer | undefined;
+  app.decorate("container", { getter: () => (container ??= createAppContainer(services)) });
   addRequestScopes(app);
   if (accessLog !== undefined) {
     app.addHook("onRequest", (request, _reply, done) => {
@@ -118,10 +121,24 @@ function quietController(Base: typeof LogController, options?: { requestIdLogLab
  * Gives requests our logger without telling Fastify of one: with `loggerInstance` it would make a child logger and two listeners
  * for every request, to log what is not logged.
  */
-function requestLoggers(logger: Logger, options: FastifyOptions): Pick<FastifyOptions, "childLoggerFactory"> {
+function requestLoggers(services: Services, options: FastifyOptions): Pick<FastifyOptions, "childLoggerFactory"> {
   if (hasLogger(options)) return {};
-  const parent = logger.child({}, { serializers: REQUEST_SERIALIZERS });
+  let made: Logger | undefined;
+  const parent = (): Logger => (made ??= services.logger.child({}, { serializers: REQUEST_SERIALIZERS }));
   return { childLoggerFactory: (_none, bindings, childOptions) => new RequestLogger(parent, bindings, childOptions) };
+}
+
+/** Makes `app.log` our logger, which is looked up when it is used; an app may put another one in its place. */
+function logWith(app: FastifyInstance, services: Services): void {
+  let log: FastifyBaseLogger | undefined;
+  Object.defineProperty(app, "log", {
+    get: () => log ?? services.logger,
+    set(other: FastifyBaseLogger) {
+      log = other;
+    },
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 function hasLogger(options: FastifyOptions): boolean {

@@ -5,7 +5,6 @@ import type { ServerSettings } from "../http/server.ts";
 import type { RunnerExtras } from "../runner-options.ts";
 import { checkConfigureServer, http1OnlyName } from "./app.ts";
 import { configureApp } from "./configure-app.ts";
-import { createAppContainer } from "./container.ts";
 import { openServer } from "./open-server.ts";
 import type { DefaultAppOptions } from "./fastify-app.ts";
 import type { OwnServices } from "./services.ts";
@@ -39,7 +38,7 @@ export async function prepareApp(
   // The defaults are the default app's: other frameworks get no header that they did not ask for.
   const withDefaults = compileHeaderPolicy({ ...extras, defaults: DEFAULT_APP_HEADERS });
   const { served, isDefault } = await configureApp(configure, {
-    container: () => createAppContainer(services),
+    services,
     headers: withDefaults,
     fastify: extras.fastify,
     zones,

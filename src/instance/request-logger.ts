@@ -21,12 +21,12 @@ export const REQUEST_SERIALIZERS = {
 
 /** A child logger that is not there until it is used. */
 export class RequestLogger implements FastifyBaseLogger {
-  readonly #parent: Logger;
+  readonly #parent: () => Logger;
   readonly #bindings: Bindings;
   readonly #options: ChildLoggerOptions | undefined;
   #made: Logger | undefined;
 
-  constructor(parent: Logger, bindings: Bindings, options?: ChildLoggerOptions) {
+  constructor(parent: () => Logger, bindings: Bindings, options?: ChildLoggerOptions) {
     this.#parent = parent;
     this.#bindings = bindings;
     this.#options = options;
@@ -74,7 +74,7 @@ export class RequestLogger implements FastifyBaseLogger {
   }
 
   #make(): Logger {
-    const child: MarkedLogger = this.#parent.child(this.#bindings, this.#options);
+    const child: MarkedLogger = this.#parent().child(this.#bindings, this.#options);
     if ("requestId" in this.#bindings) child[CARRIES_REQUEST_ID] = true;
     return child;
   }

@@ -14,6 +14,7 @@ import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOp
 import { ChoirError } from "../errors.ts";
 import { accessLogOf } from "./access.ts";
 import { drainServers } from "./drain-servers.ts";
+import { collectStartGarbage } from "../start-garbage.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { LastSteps } from "./last-steps.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
@@ -116,6 +117,8 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   await untilAnswering(role, app.server);
+  // The last moment at which a pause is felt by nobody.
+  collectStartGarbage();
   return { app, connections };
 }
 

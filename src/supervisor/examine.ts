@@ -130,14 +130,18 @@ class Pause {
   }
 }
 
+/** Files through which Node's announcement goes: its own, and the instance's inboxes, which look at what process emits. */
+const ANNOUNCING = /^node:(?:events|internal\/child_process)$|\/instance\/\w+-inbox\.[jt]s$/;
+
 /**
  * What blocks the loop, innermost first. A pause that comes early finds Node still saying that its inspector was opened (an
  * `internalMessage` for `node:cluster`), called from wherever the program was: those frames are the question's, not the program's.
  */
 export function blockingStack(frames: readonly CallFrame[], urls: ReadonlyMap<string, string>): string[] {
   const urlOf = (frame: CallFrame): string => urls.get(frame.location.scriptId) ?? "unknown script";
-  const isAnnouncement = frames[0] !== undefined && urlOf(frames[0]) === "node:internal/child_process";
-  const program = frames.findIndex((frame) => !/^node:(?:events|internal\/child_process)$/.test(urlOf(frame)));
+  const isAnnouncement =
+    frames[0] !== undefined && /internal\/child_process$|\/instance\/\w+-inbox\.[jt]s$/.test(urlOf(frames[0]));
+  const program = frames.findIndex((frame) => !ANNOUNCING.test(urlOf(frame)));
   const own = isAnnouncement ? frames.slice(program === -1 ? frames.length : program) : frames;
   return own.slice(0, MOST_FRAMES).map((frame) => describeFrame(frame, urlOf(frame)));
 }

@@ -16,6 +16,7 @@ import type { NotifyAddress, ServiceManager } from "../options/service-manager.t
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
+import { collectStartGarbage } from "../start-garbage.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
@@ -58,6 +59,9 @@ export interface SupervisorSetup {
   /** Whether the process has a controlling terminal. */
   readonly hasTerminal: boolean;
 }
+
+/** After so long all that a start loads is loaded. */
+const START_MS = 1000;
 
 type Emit = (event: ChoirEvent) => void;
 
@@ -161,6 +165,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   tls?.start();
   service?.start();
   supervisor.start();
+  clock.after(START_MS, collectStartGarbage);
   const endRounds = startRounds(supervisor, {
     examiner: launcher,
     options,

@@ -1,6 +1,9 @@
 /** A service manager's ear: records what a program tells it by sd_notify(3). */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { within } from "./within.ts";
@@ -12,17 +15,21 @@ export class NotifyRecorder implements AsyncDisposable {
   /** What came, each message as its lines; barriers are left out. */
   readonly messages: string[][] = [];
   readonly #child: ChildProcess;
+  readonly #folder: string;
   readonly #changed = new Set<() => void>();
 
-  private constructor(socket: string, child: ChildProcess) {
+  private constructor(socket: string, child: ChildProcess, folder: string) {
     this.socket = socket;
     this.#child = child;
+    this.#folder = folder;
   }
 
-  /** Listens on a path, or on an abstract name that begins with `@`. */
-  static async listen(socket: string): Promise<NotifyRecorder> {
+  /** Listens on a path, or on an abstract name. */
+  static async listen(kind: "path" | "abstract" = "path"): Promise<NotifyRecorder> {
+    const folder = mkdtempSync(path.join(tmpdir(), "choir-notify-"));
+    const socket = kind === "path" ? path.join(folder, "notify") : `@${path.basename(folder)}`;
     const child = spawn("python3", [PROGRAM, socket], { stdio: ["ignore", "pipe", "inherit"] });
-    const recorder = new NotifyRecorder(socket, child);
+    const recorder = new NotifyRecorder(socket, child, folder);
     const lines = createInterface({ input: child.stdout });
     await within(once(lines, "line"), "the recorder to listen");
     lines.on("line", (line) => recorder.#take(JSON.parse(line) as string));
@@ -63,6 +70,7 @@ export class NotifyRecorder implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill();
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
+    rmSync(this.#folder, { recursive: true });
   }
 }
 

@@ -19,14 +19,14 @@ class Container implements AsyncDisposable {
   readonly lines: LogLine[] = [];
   stderr = "";
   readonly ended: Promise<number | null>;
+  readonly #folder = mkdtempSync(path.join(tmpdir(), "choir-container-"));
   readonly #unshare: ChildProcess;
 
   constructor(app: string, args: readonly string[] = []) {
-    const folder = mkdtempSync(path.join(tmpdir(), "choir-container-"));
     const node = [process.execPath, path.join(FIXTURES, app), "-p0", "-j1", "--log-format", "json", "--control", "off"];
     // With the first process all of the namespace ends.
     const unshare = ["--pid", "--fork", "--mount-proc", "--kill-child", ...node, ...args];
-    this.#unshare = spawn("unshare", unshare, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    this.#unshare = spawn("unshare", unshare, { cwd: this.#folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
     createInterface({ input: this.#unshare.stdout! }).on("line", (line) =>
       this.lines.push(JSON.parse(line) as LogLine),
     );
@@ -53,6 +53,7 @@ class Container implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unshare.kill("SIGKILL");
     await this.ended;
+    rmSync(this.#folder, { recursive: true });
   }
 }
 

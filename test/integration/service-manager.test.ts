@@ -14,11 +14,8 @@ import { ask, Running, startRunner } from "../helpers/start-runner.ts";
 const QUICK = ["--canary-time", "0ms"];
 
 describeWith({ programs: ["systemd-notify", "python3"] }, "the service manager is told", () => {
-  it.each(["a path", "an abstract name"])("by %s: start, reload, failed reload, stop", async (kind) => {
-    const folder = mkdtempSync(path.join(tmpdir(), "choir-notify-"));
-    await using recorder = await NotifyRecorder.listen(
-      kind === "a path" ? path.join(folder, "notify") : `@choir-test-${process.pid}-${path.basename(folder)}`,
-    );
+  it.each(["path", "abstract"] as const)("by a socket of kind %s: start, reload, failed reload, stop", async (kind) => {
+    await using recorder = await NotifyRecorder.listen(kind);
     await using runner = startRunner("breaks-when-told.mjs", { args: QUICK, env: { NOTIFY_SOCKET: recorder.socket } });
     await recorder.message("READY=1");
 
@@ -57,8 +54,7 @@ describeWith({ programs: ["systemd-notify", "python3"] }, "the service manager i
   });
 
   it("that it lives, as often as the watchdog asks, and the app finds nothing of it", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "choir-notify-"));
-    await using recorder = await NotifyRecorder.listen(path.join(folder, "notify"));
+    await using recorder = await NotifyRecorder.listen();
     await using runner = startRunner("hello.mjs", {
       env: { NOTIFY_SOCKET: recorder.socket, WATCHDOG_USEC: "400000" },
     });
@@ -70,8 +66,7 @@ describeWith({ programs: ["systemd-notify", "python3"] }, "the service manager i
   });
 
   it("why no instance could be started", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "choir-notify-"));
-    await using recorder = await NotifyRecorder.listen(path.join(folder, "notify"));
+    await using recorder = await NotifyRecorder.listen();
     await using runner = startRunner("throws-on-start.mjs", {
       args: ["--no-respawn"],
       env: { NOTIFY_SOCKET: recorder.socket },

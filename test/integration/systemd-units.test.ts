@@ -51,10 +51,11 @@ describe("choir systemd", () => {
     expect(stdout).toMatch(/^# shop\.socket\n\[Unit\][^]*\n# shop\.service\n\[Unit\]/);
     expect(stdout).toContain(`ExecStart=${process.execPath} "${app}" -p 8080\n`);
     expect(stdout).toContain("Type=notify-reload\n");
-    const json = await choir("--json", "--name", "shop", "start", app);
+    const json = await choir("--json", "--socket", "start", "-p", "8080", "-a", "::", app, "--name", "web-shop");
     const files = JSON.parse(json.stdout) as Record<string, string>;
-    expect(Object.keys(files)).toEqual(["shop.service"]);
-    expect(files["shop.service"]).toMatch(/^ExecStart=\S+node \S+choir\.js start "/m);
+    expect(Object.keys(files)).toEqual(["web-shop.socket", "web-shop.service"]);
+    expect(files["web-shop.service"]).toMatch(/^ExecStart=\S+node \S+choir\.js start -p 8080 -a :: "/m);
+    expect(files["web-shop.socket"]).toContain("ListenStream=[::]:8080\n");
   });
 
   it("warns of places that the service's user cannot enter", async () => {
@@ -67,9 +68,18 @@ describe("choir systemd", () => {
   });
 
   it.each<[string, string[], RegExp]>([
+    ["a file that is not there", ["nope.js"], /"nope\.js" does not exist/],
+    ["a directory", [folder], /is a directory/],
+    ["a file to start that is not there", ["start", "-p", "80", "nope.js"], /"nope\.js" does not exist/],
+  ])("refuses %s with one message and exit code 78", async (_, args, message) => {
+    const { code, stdout, stderr } = await choir(...args);
+    expect(stderr).toMatch(message);
+    expect({ code, stdout }).toEqual({ code: 78, stdout: "" });
+  });
+
+  it.each<[string, string[], RegExp]>([
     ["no file", [], /needs the file of the app/],
-    ["a file that is not there", ["nope.js"], /There is no file ".*nope\.js"/],
-    ["a directory", [folder], /no regular file/],
+    ["no file to start", ["start", "-p", "80"], /There is no file to run/],
     ["an option of the app before its file", ["-p", "80", app], /options of the app follow its file/],
     ["an option that the app does not have", [app, "--prot", "80"], /did you mean --port\?/],
     ["a wrong value", [app, "-p", "x"], /--port must be a whole number/],

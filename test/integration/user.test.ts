@@ -1,6 +1,6 @@
 /** --user and --group: the supervisor stays root, and its instances are not. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,11 +49,12 @@ describeWith({ programs: ["unshare", "mount"], obstacle }, "instances of another
   });
 
   it("can be reached at a Unix socket that is theirs", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "choir-user-"));
-    const file = path.join(folder, "web");
+    const file = path.join(tmpdir(), `choir-user-${process.pid}.sock`);
     await using runner = startAs("-a", `unix:${file}`, "--user", "nobody", "--group", "daemon");
     await runner.ready(1);
     expect(statSync(file)).toMatchObject({ uid: 65_534, gid: 1 });
+    expect(await runner.stop()).toMatchObject({ code: 0 });
+    expect(existsSync(file)).toBe(false);
   });
 
   it("that is not there end the start before anything is bound", async () => {

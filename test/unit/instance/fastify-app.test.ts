@@ -4,7 +4,6 @@ import { describe, expect, test, vi } from "vitest";
 import { compileHeaderPolicy } from "../../../src/http/headers.ts";
 import type { ConfigureServer } from "../../../src/instance/app.ts";
 import { configureApp } from "../../../src/instance/configure-app.ts";
-import { createAppContainer } from "../../../src/instance/container.ts";
 import type { AppContainer } from "../../../src/instance/cradle.ts";
 import { createDefaultApp, type App, type FastifyOptions } from "../../../src/instance/fastify-app.ts";
 import { fakeServices } from "../../helpers/services.ts";
@@ -17,14 +16,13 @@ interface Setup {
 
 async function setup(fastify?: FastifyOptions): Promise<Setup> {
   const { services, lines } = fakeServices();
-  const container = createAppContainer(services);
-  const { app } = await createDefaultApp({ container, headers: compileHeaderPolicy(), fastify });
-  return { app, container, lines };
+  const { app } = await createDefaultApp({ services, headers: compileHeaderPolicy(), fastify });
+  return { app, container: app.container, lines };
 }
 
 async function configure(configureServer: ConfigureServer): Promise<unknown> {
-  const container = (): AppContainer => createAppContainer(fakeServices().services);
-  return configureApp(configureServer, { container, headers: compileHeaderPolicy() });
+  const { services } = fakeServices();
+  return configureApp(configureServer, { services, headers: compileHeaderPolicy() });
 }
 
 describe("configureApp", () => {

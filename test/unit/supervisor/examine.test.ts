@@ -7,6 +7,7 @@ const URLS = new Map([
   ["2", "node:events"],
   ["3", "file:///srv/app/main.js"],
   ["4", "node:internal/timers"],
+  ["5", "file:///srv/app/node_modules/choir/dist/src/instance/tls-inbox.js"],
 ]);
 
 function frame(scriptId: string, lineNumber: number, functionName = ""): CallFrame {
@@ -25,6 +26,17 @@ describe("the blocking stack", () => {
   it("begins where the program was when Node told it that its inspector is open", () => {
     const asked = [frame("1", 707), frame("2", 508, "emit"), frame("3", 14, "sleeps"), frame("2", 508, "emit")];
     expect(blockingStack(asked, URLS)).toEqual(["at sleeps (/srv/app/main.js:15:5)", "at emit (node:events:509:5)"]);
+  });
+
+  it("leaves out the instance's inboxes, through which it is told", () => {
+    const asked = [
+      frame("1", 707),
+      frame("2", 508, "emit"),
+      frame("5", 20, "TlsInbox.process.emit"),
+      frame("3", 14, "sleeps"),
+    ];
+    expect(blockingStack(asked, URLS)).toEqual(["at sleeps (/srv/app/main.js:15:5)"]);
+    expect(blockingStack(asked.slice(2), URLS)).toEqual(["at sleeps (/srv/app/main.js:15:5)"]);
   });
 
   it("is empty when nothing but that was running", () => {
