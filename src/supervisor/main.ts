@@ -139,7 +139,7 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { sockets, emit, control, tls } = surroundings;
+  const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, surroundings, instances);
