@@ -50,6 +50,15 @@ class Prometheus implements AsyncDisposable {
     return within(look(), () => `Prometheus to listen: ${this.#log}`, 20_000);
   }
 
+  /** It listens before it can be asked. */
+  async ready(): Promise<void> {
+    const url = await this.url();
+    const look = async (): Promise<void> => {
+      while ((await ask(`${url}/-/ready`)).status !== 200);
+    };
+    await within(look(), () => `Prometheus to be ready: ${this.#log}`, 20_000);
+  }
+
   async query(expression: string): Promise<{ status: string; values: number[] }> {
     const { body } = await ask(`${await this.url()}/api/v1/query?query=${encodeURIComponent(expression)}`);
     const { status, data, error } = JSON.parse(body) as {
@@ -77,7 +86,7 @@ describeWith({ programs: ["prometheus"] }, "the Grafana dashboard", () => {
     const app = await runner.ready(2);
     const { url } = (await runner.event("metrics-listening")) as unknown as { url: string };
     await using prometheus = new Prometheus(new URL(url).host);
-    await prometheus.url();
+    await prometheus.ready();
     const isThere = async (): Promise<void> => {
       for (;;) {
         await ask(`${app}/order/tea`);
