@@ -166,13 +166,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   service?.start();
   supervisor.start();
   clock.after(START_MS, collectStartGarbage);
-  const endRounds = startRounds(supervisor, {
-    examiner: launcher,
-    options,
-    clock,
-    emit,
-    isHeldUp: () => setup.logs.isBlocked,
-  });
+  const isHeldUp = (): boolean => setup.logs.isBlocked;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit, isHeldUp });
   const outcome = await supervisor.finished.finally(endRounds);
   controls.close();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
