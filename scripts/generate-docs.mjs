@@ -3,11 +3,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { version } from "../dist/src/cli/version.js";
+import { ROUTES } from "../dist/src/control/routes.js";
 import { ERRORS, EXIT_MEANINGS } from "../dist/src/errors.js";
 import { variablesOf } from "../dist/src/options/environment.js";
 import { defaultOf, GROUPS, leftOf } from "../dist/src/options/help.js";
 import { OPTION_NAMES, specOf, START_OPTION_NAMES } from "../dist/src/options/table.js";
 import { DURATION, SIZE } from "../dist/src/options/units.js";
+import { renderOpenApi } from "./openapi.mjs";
 
 const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../docs");
 const check = process.argv.includes("--check");
@@ -30,6 +33,7 @@ const SIZE_PATTERN = String.raw`^\d+(\.\d+)? ?([kMG]i?)?B$`;
 
 write("options.md", renderOptions());
 write("errors.md", renderErrors());
+write("openapi.json", renderOpenApi(ROUTES, version()));
 write("config.schema.json", renderSchema());
 if (stale > 0) process.exitCode = 1;
 

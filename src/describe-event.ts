@@ -29,6 +29,9 @@ const DESCRIBERS: Describers = {
     message: `The service manager cannot be told how the service is doing: ${error}`,
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
+  "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
+  "log-level-changed": ({ to, was, by }) => ({ level: "info", message: `Log level ${to} on ${by}, was ${was}` }),
+  "logs-reopened": ({ by }) => ({ level: "info", message: `Log files reopened on ${by}` }),
   "health-listening": ({ url }) => ({ level: "info", message: `Health endpoints /livez and /readyz at ${url}` }),
   "no-init": ({ why }) => ({
     level: "warn",

@@ -57,6 +57,8 @@ export type ChoirEvent =
   | { readonly event: "sockets-for-another"; readonly pid: number }
   /** The service manager cannot be told how the service is doing. */
   | { readonly event: "notify-failed"; readonly error: string }
+  /** Metrics can be read there, by --metrics. */
+  | { readonly event: "metrics-listening"; readonly url: string }
   /** /livez and /readyz are answered there. */
   | { readonly event: "health-listening"; readonly url: string }
   /** The first process of a container, where nobody takes leave of processes that have lost their parents. */
@@ -178,6 +180,9 @@ export type ChoirEvent =
     }
   /** A sink could not write for a while: the disk was full or nobody read. */
   | { readonly event: "log-lines-lost"; readonly sink: string; readonly lines: number }
+  /** Lines and events below it are left out from now on. */
+  | { readonly event: "log-level-changed"; readonly to: LevelName; readonly was: LevelName; readonly by: string }
+  | { readonly event: "logs-reopened"; readonly by: string }
   | { readonly event: "all-crashed" }
   | { readonly event: "restart-started"; readonly generation: number; readonly by: string }
   | {

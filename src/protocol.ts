@@ -95,7 +95,31 @@ export type ToInstance =
       readonly count: number;
       readonly address: string;
     }
-  | { readonly choir: "socket-refused"; readonly ask: number; readonly error: RefusedSocket };
+  | { readonly choir: "socket-refused"; readonly ask: number; readonly error: RefusedSocket }
+  /** Wants to know something; answered by "answer", in parts. */
+  | { readonly choir: "ask"; readonly id: number; readonly question: Question }
+  /** Wants the next part of an answer. */
+  | { readonly choir: "more"; readonly id: number }
+  /** Wants no more of it. */
+  | { readonly choir: "enough"; readonly id: number };
+
+/** What an instance may be asked for. */
+export type Question =
+  /** The metrics of the app's own prom-client registries, as JSON. */
+  | { readonly about: "app-metrics" }
+  /** Where its CPU time goes for so long, as V8's profile. */
+  | { readonly about: "cpu-profile"; readonly ms: number }
+  /** What is in its JavaScript heap, as V8's snapshot. */
+  | { readonly about: "heap-snapshot" };
+
+/** A part of an answer, in base64; the last has none, or says why there is no answer. */
+export interface Answer {
+  readonly choir: "answer";
+  readonly id: number;
+  readonly part?: string;
+  readonly last: boolean;
+  readonly error?: string;
+}
 
 /** Which socket an instance asks for when its app calls `listen()`. */
 export type SocketWish =
@@ -133,6 +157,7 @@ export interface TlsMaterial {
 
 /** Control messages from an instance to its supervisor. */
 export type ToSupervisor =
+  | Answer
   /** It listens on every socket. */
   | { readonly choir: "ready" }
   /** It cannot start; it exits right after this. `final`: trying again does not help. */

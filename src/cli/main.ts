@@ -10,6 +10,8 @@ import { nearestName } from "../options/nearest.ts";
 import { optionError } from "../options/origin.ts";
 import { commandHelp, overallHelp } from "./command-help.ts";
 import type { CommandFlags, CommandSpec, ProgramSpec } from "./commands/command.ts";
+import { logs } from "./commands/logs.ts";
+import { profile } from "./commands/profile.ts";
 import { publish } from "./commands/publish.ts";
 import { restart } from "./commands/restart.ts";
 import { scale } from "./commands/scale.ts";
@@ -17,11 +19,23 @@ import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
 import { subscribe } from "./commands/subscribe.ts";
 import { systemd } from "./commands/systemd.ts";
+import { top } from "./commands/top.ts";
 import { print, reportFatal } from "./output.ts";
 import { version } from "./version.ts";
 
 /** Every command, in the order of help. */
-export const COMMANDS: readonly CommandSpec[] = [status, restart, scale, stop, publish, subscribe, systemd];
+export const COMMANDS: readonly CommandSpec[] = [
+  status,
+  top,
+  logs,
+  profile,
+  restart,
+  scale,
+  stop,
+  publish,
+  subscribe,
+  systemd,
+];
 
 /** The commands that run an app, and take the options of one. Loaded by themselves: a supervisor keeps what it loads. */
 const PROGRAMS: readonly ProgramSpec[] = [

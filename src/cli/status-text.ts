@@ -27,7 +27,11 @@ export function statusText(snapshot: Snapshot, now: number): string {
   return `${headLines(snapshot, now).map(escapeForTerminal).join("\n")}\n\n${textTable(COLUMNS, rows)}`;
 }
 
-function headLines({ name, state, pid, version, ready, instances, urls, ...others }: Snapshot, now: number): string[] {
+/** What an app is and does, in a few lines. */
+export function headLines(
+  { name, state, pid, version, ready, instances, urls, ...others }: Snapshot,
+  now: number,
+): string[] {
   const uptime = describeDuration(Math.max(0, now - Date.parse(others.startedAt)));
   const lines = [
     `${name} is ${state}: ${ready} of ${instances} ready, generation ${others.generation}, up ${uptime}`,
@@ -84,6 +88,7 @@ export function describeBytes(bytes: number): string {
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-function describeDelay(ms: number): string {
+/** Renders a short time for a person: `0.7 ms`, `1.2 s`. */
+export function describeDelay(ms: number): string {
   return ms < 10 ? `${ms.toFixed(1)} ms` : describeDuration(ms);
 }

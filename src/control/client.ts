@@ -32,7 +32,8 @@ export interface CallOptions {
 }
 
 export interface FollowOptions extends Pick<CallOptions, "path" | "timeout"> {
-  readonly body: Readonly<Record<string, unknown>>;
+  /** Undefined: it is asked for by GET. */
+  readonly body?: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   readonly onLine: (line: string) => void;
 }
@@ -80,8 +81,10 @@ export async function callControl(file: string, options: CallOptions): Promise<u
  */
 export async function followControl(file: string, options: FollowOptions): Promise<void> {
   const { path, body, timeout, signal, onLine } = options;
-  const response = await send(file, { method: "POST", path, body, timeout, onEvent: () => {} });
+  const method = body === undefined ? "GET" : "POST";
+  const response = await send(file, { method, path, ...(body && { body }), timeout, onEvent: () => {} });
   signal.addEventListener("abort", () => response.destroy());
+  if (signal.aborted) response.destroy();
   try {
     if (isLines(response)) await eachLine(response, onLine);
     else throw faultError((await readWhole(response)).fault);
@@ -89,6 +92,13 @@ export async function followControl(file: string, options: FollowOptions): Promi
     if (signal.aborted) return;
     throw error instanceof ChoirError ? error : unreachable(file, error);
   }
+}
+
+/** Calls a route whose answer is bytes; they are read by whoever calls, and an answer that is cut off fails there. */
+export async function downloadControl(file: string, options: CallOptions): Promise<IncomingMessage> {
+  const response = await send(file, options);
+  if (response.statusCode === 200) return response;
+  throw faultError((await readWhole(response)).fault);
 }
 
 /** Makes the error about a supervisor that does not answer. */

@@ -2,7 +2,10 @@
  * What the control socket steers: the few methods of the Supervisor that its routes call, and the lines they answer with. Types
  * only; used in the supervisor and by the `choir` command.
  */
-import type { ChoirEvent } from "../events.ts";
+import type { ChoirEvent, LevelName } from "../events.ts";
+import type { LogTail } from "../logs/tail.ts";
+import type { Question } from "../protocol.ts";
+import type { MetricsText } from "./metrics/collector.ts";
 import type { Listener, ListenerSink } from "../messaging/operator.ts";
 import type { RestartResult, ScaleResult, Snapshot } from "../supervisor/snapshot.ts";
 
@@ -13,6 +16,19 @@ export interface Controllable {
   restart(by: string): Promise<RestartResult>;
   scale(instances: number, by: string): Promise<ScaleResult>;
   stop(by: string): void;
+  /** For Prometheus, in the form that an Accept header asks for. */
+  metrics(accept: string | undefined): Promise<MetricsText>;
+  /** Calls back for every event until the function it returns is called. */
+  follow(listener: (event: ChoirEvent) => void): () => void;
+  /** The log's last lines, and those to come. */
+  readonly logs: Pick<LogTail, "last" | "follow">;
+  /** The level below which lines and events are left out. */
+  logLevel(): LevelName;
+  setLogLevel(level: LevelName, by: string): void;
+  /** Has log files opened anew. */
+  reopenLogs(by: string): void;
+  /** Looks into the instance that serves in a slot; fails when there is none, or it does not answer. */
+  profile(slot: number, what: ProfileRequest): AsyncIterable<Buffer>;
   readonly messages: Messages;
 }
 
@@ -23,6 +39,9 @@ export interface Messages {
   /** Throws a ChoirError when the pattern is none. */
   listen(pattern: string, sink: ListenerSink): Listener;
 }
+
+/** What is looked for in an instance. */
+export type ProfileRequest = Extract<Question, { about: "cpu-profile" | "heap-snapshot" }>;
 
 /** What went wrong with a request, as the control socket says it. */
 export interface ControlFault {

@@ -3,7 +3,8 @@
  */
 import type { IncomingMessage } from "node:http";
 import { quote } from "../errors.ts";
-import { requestError, type Route, ROUTES } from "./routes.ts";
+import { requestError, type RequestFacts, type Route } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 
 /** A request that cannot be served, with its HTTP status. */
 export class Refusal extends Error {
@@ -51,9 +52,11 @@ export async function readBody(
   return text.trim() === "" ? {} : parseObject(text);
 }
 
-/** Whether the client wants to see the events on the way, one JSON object on each line. */
-export function wantsLines({ headers }: IncomingMessage): boolean {
-  return headers.accept?.includes("application/x-ndjson") ?? false;
+/** What a route may want to know of a request besides its body. */
+export function factsOf({ url = "", headers }: IncomingMessage): RequestFacts {
+  const [, query = ""] = url.split("?");
+  const accept = headers.accept;
+  return { query: new URLSearchParams(query), accept, lines: accept?.includes("application/x-ndjson") ?? false };
 }
 
 /** Who asks, for the log: nothing that a client says gets into it. */

@@ -9,9 +9,11 @@ import { http } from "../http/node-http.ts";
 import type { Controllable, ControlFault } from "./controllable.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { EventStream } from "./event-stream.ts";
+import { BytesAnswer, sendBytes, StreamAnswer, TextAnswer, TextStream } from "./answers.ts";
+import { foreignRequest } from "./guard.ts";
 import { MessageStream } from "./message-stream.ts";
-import { callerOf, readBody, Refusal, routeOf, wantsLines } from "./request.ts";
-import type { Call, Route } from "./routes.ts";
+import { callerOf, factsOf, readBody, Refusal, routeOf } from "./request.ts";
+import type { Call, Route } from "./route.ts";
 import { bindControlSocket, type ControlSocket } from "./socket.ts";
 
 export interface ControlServerOptions {
@@ -32,7 +34,7 @@ export class ControlServer {
   readonly #http: Server;
   readonly #closeTimeout: number;
   /** Answers that end when the supervisor does. */
-  readonly #lasting = new Set<EventStream | MessageStream>();
+  readonly #lasting = new Set<EventStream | MessageStream | TextStream>();
   #socket: ControlSocket | undefined;
 
   constructor(target: Controllable, { events, requestTimeout = 10_000, closeTimeout = 1000 }: ControlServerOptions) {
@@ -74,23 +76,39 @@ export class ControlServer {
     // A client that goes away while it is answered is no error of ours.
     response.on("error", () => {});
     try {
+      // Nobody but a browser says where it comes from, and none can have been sent here but through somebody's proxy.
+      const foreign = foreignRequest(request.headers, false);
+      if (foreign !== undefined) throw new Refusal(403, foreign);
       const route = routeOf(request);
+      const facts = factsOf(request);
       const body = await readBody(request, route);
       if (route.listens !== undefined) {
         this.#keep(new MessageStream(response, this.#target.messages, route.listens(body)), response);
         return;
       }
-      const call = route.read(body);
+      const call = route.read(body, facts);
       const by = callerOf(request, route);
-      if (wantsLines(request)) await this.#stream(response, { route, call, by });
-      else send(response, route.status, (await call(this.#target, by)) ?? {});
+      // What has a form of its own shows events itself, if at all.
+      if (facts.lines && route.gives === undefined) await this.#stream(response, { route, call, by });
+      else await this.#answer(response, route.status, (await call(this.#target, by)) ?? {});
     } catch (thrown) {
       refuse(response, thrown);
     }
   }
 
+  /** Answers with what a call gave. */
+  async #answer(response: ServerResponse, status: number, value: unknown): Promise<void> {
+    if (value instanceof StreamAnswer) {
+      const stream = new TextStream(response, value.contentType);
+      this.#keep(stream, response);
+      value.begin(stream);
+    } else if (value instanceof BytesAnswer) await sendBytes(response, value);
+    else if (value instanceof TextAnswer) sendText(response, status, value);
+    else send(response, status, value);
+  }
+
   /** Ends it when the server closes, unless its client has gone before. */
-  #keep(stream: EventStream | MessageStream, response: ServerResponse): void {
+  #keep(stream: EventStream | MessageStream | TextStream, response: ServerResponse): void {
     this.#lasting.add(stream);
     response.once("close", () => this.#lasting.delete(stream));
   }
@@ -118,10 +136,18 @@ function send(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  sendText(response, status, { contentType: "application/json", text: `${JSON.stringify(body)}\n` }, headers);
+}
+
+function sendText(
+  response: ServerResponse,
+  status: number,
+  { contentType, text }: { readonly contentType: string; readonly text: string },
+  headers: Readonly<Record<string, string>> = {},
+): void {
   if (response.headersSent || response.destroyed) return;
-  const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
-    "Content-Type": "application/json",
+    "Content-Type": contentType,
     "Content-Length": Buffer.byteLength(text),
     "Cache-Control": "no-store",
     ...headers,

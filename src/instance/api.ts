@@ -7,6 +7,7 @@ import type { Locks } from "../messaging/locks.ts";
 import type { PubSub } from "../messaging/pubsub.ts";
 import type { InstanceInfo } from "../protocol.ts";
 import type { OnShutdown } from "./cradle.ts";
+import { exposedRegistries, type MetricsRegistry } from "./registries.ts";
 import { currentRole } from "./role.ts";
 import { servicesFor } from "./services.ts";
 import type { CurrentRequest } from "./zone.ts";
@@ -17,6 +18,7 @@ export { RemoteError } from "../messaging/remote-error.ts";
 export type * from "../messaging/requests.ts";
 export type { InstanceInfo } from "../protocol.ts";
 export type * from "./cradle.ts";
+export type { MetricsRegistry } from "./registries.ts";
 export type { CurrentRequest } from "./zone.ts";
 
 /** Messages between the instances. */
@@ -37,6 +39,15 @@ export const onShutdown: OnShutdown = (hook) => servicesFor("onShutdown").onShut
 /** With `ready: "manual"`: says that the instance may take traffic. */
 export function ready(): void {
   servicesFor("ready").ready();
+}
+
+/**
+ * Has a prom-client registry of the app's own merged into Choir's metrics. The default one (`register`) is found without it, unless the
+ * app is bundled.
+ */
+export function exposeMetrics(registry: MetricsRegistry): void {
+  servicesFor("exposeMetrics");
+  exposedRegistries().add(registry);
 }
 
 /**

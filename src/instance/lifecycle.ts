@@ -5,6 +5,7 @@
 import { inspect } from "node:util";
 import { ChoirError, describeThrown } from "../errors.ts";
 import {
+  type Answer,
   type Declaration,
   type DrainReason,
   isControlMessage,
@@ -108,6 +109,11 @@ export class Lifecycle {
   /** Says that the loop turns, and what the process does; `sent` is called when the message has left it. */
   beat(beat: Heartbeat, sent: () => void): void {
     this.#send({ choir: "heartbeat", ...beat }, sent);
+  }
+
+  /** Sends a part of an answer to what the supervisor asked. */
+  answer(answer: Answer): void {
+    this.#send(answer);
   }
 
   /** Lets go of all that holds the process, so that code after `run()` may still finish; ends it when that takes too long. */

@@ -11,6 +11,7 @@ import { forgetPreload, takeBirth } from "../options/environment.ts";
 import type { InstanceBirth } from "../protocol.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
+import { answerQuestions, answerTo } from "./questions.ts";
 import { assumeRole } from "./role.ts";
 import type { OwnServices } from "./services.ts";
 import { ShutdownHooks } from "./shutdown-hooks.ts";
@@ -45,6 +46,11 @@ async function enterInstance(birth: InstanceBirth): Promise<void> {
   assumeRole({ ...role, ownServers });
   // Who asks for something, or wants to lead, is better served by those that stay.
   void lifecycle.drainOrdered.then(() => client?.retire());
+  answerQuestions({
+    answer: answerTo,
+    send: (answer) => lifecycle.answer(answer),
+    listen: (listener) => process.on("message", listener),
+  });
   process.on("uncaughtException", (thrown: unknown, origin) => {
     // An app with a handler of its own has decided what an uncaught error means; one with `unhandledRejection` keeps those from here.
     if (process.listenerCount("uncaughtException") === 1) uncaught.handle(thrown, origin);

@@ -120,6 +120,7 @@ class OwnModule {
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
+    process.once("exit", lastHeartbeat);
     return { kind: "serving", close, lastHeartbeat };
   }
 

@@ -53,6 +53,8 @@ export async function serveInstance(role: InstanceRole, definition: Definition):
       send: (beat, sent) => lifecycle.beat(beat, sent),
       clock: systemClock,
     });
+    // What it counted since the last one is not lost with a process that is ended by its own code.
+    process.once("exit", lastHeartbeat);
     const reason = await lifecycle.drainOrdered;
     const steps = lastSteps(role);
     const openRequests = (): readonly OpenRequest[] => connections.openRequests();

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { describeEvent } from "../describe-event.ts";
 import type { ChoirEvent } from "../events.ts";
-import type { Encoding } from "./encode/encoder.ts";
+import type { Encoding, Threshold } from "./encode/encoder.ts";
 import { isErrorRecord } from "./encode/records.ts";
 import { countLines, type Segment } from "./encode/segment.ts";
 import { formatJson } from "./format/json.ts";
@@ -14,6 +14,7 @@ import { LEVELS } from "./levels.ts";
 import { LINE_LIMIT } from "./lines.ts";
 import type { EventRecord, Origin } from "./record.ts";
 import type { Sink } from "./sinks/sink.ts";
+import { LogTail } from "./tail.ts";
 import { StderrWatch } from "./stderr-watch.ts";
 import { type ReadingRules, StreamReader } from "./stream-reader.ts";
 
@@ -47,21 +48,28 @@ const BACKLOG = { pause: 4 * 1024 * 1024, resume: 1024 * 1024 } as const;
 /** How many times its patience `settle` waits for sinks that are slow. */
 const SLOW_ROUNDS = 5;
 
+/** What `LogTail` keeps; sinks of JSON share it. */
+const TAIL_ENCODING = "json";
+
 /** Sends every line to every sink. */
 export class LogRouter {
   readonly #options: LogRouterOptions;
   readonly #rules: ReadingRules;
   readonly #instances = new Set<InstanceLog>();
   #pausedAt: number | undefined;
+  /** The last lines, and those to come, for who looks in from outside. */
+  readonly tail = new LogTail();
+  readonly #threshold: Threshold;
 
   constructor(options: LogRouterOptions) {
     this.#options = options;
     const { sinks, clock, lineLimit = LINE_LIMIT, level = LEVELS.info } = options;
+    this.#threshold = { level };
     this.#rules = {
       clock,
       lineLimit,
-      level,
-      encodings: [...new Set(sinks.map(({ encoding }) => encoding))],
+      threshold: this.#threshold,
+      encodings: [...new Set<Encoding>([...sinks.map(({ encoding }) => encoding), TAIL_ENCODING])],
       write: (encoding, segments) => this.#write(encoding, segments),
       loseAll: (bytes) => this.#loseAll(bytes),
     };
@@ -73,12 +81,21 @@ export class LogRouter {
     return this.#pausedAt !== undefined;
   }
 
+  /** pino's number: lines and events below are left out. */
+  get level(): number {
+    return this.#threshold.level;
+  }
+
+  set level(level: number) {
+    this.#threshold.level = level;
+  }
+
   /** Logs what happened in the supervisor. */
   event(event: ChoirEvent): void {
     const description = describeEvent(event);
     const { name, clock } = this.#options;
     const level = LEVELS[description.level];
-    if (level < this.#rules.level) return;
+    if (level < this.level) return;
     const record: EventRecord = { kind: "event", level, time: clock.date(), name, event, description };
     for (const encoding of this.#rules.encodings) {
       const format = typeof encoding === "function" ? encoding : formatJson;
@@ -130,6 +147,8 @@ export class LogRouter {
   }
 
   #write(encoding: Encoding, segments: readonly Segment[]): void {
+    // Before the sinks, which may give the memory back: it copies what it keeps.
+    if (encoding === TAIL_ENCODING) this.tail.take(segments);
     const sinks = this.#options.sinks.filter((sink) => sink.encoding === encoding);
     const shared = sinks.length > 1 ? segments.map((segment) => ({ ...segment, isOwn: false })) : segments;
     for (const sink of sinks) sink.write(shared);

@@ -1,7 +1,7 @@
 /** Reads one pipe of one instance until its end and has its lines encoded for every kind of sink. Runs in the supervisor. */
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
-import { createEncoder, type Encoder, type Encoding } from "./encode/encoder.ts";
+import { createEncoder, type Encoder, type EncoderOptions, type Encoding } from "./encode/encoder.ts";
 import { free, isWhole, type Segment } from "./encode/segment.ts";
 import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
 import type { Origin } from "./record.ts";
@@ -18,8 +18,7 @@ export interface ReadingRules {
   readonly loseAll: (bytes: Buffer) => boolean;
   /** The longest line, in bytes. */
   readonly lineLimit: number;
-  /** pino's number: lines below are left out. */
-  readonly level: number;
+  readonly threshold: EncoderOptions["threshold"];
 }
 
 export interface StreamReaderOptions extends ReadingRules {

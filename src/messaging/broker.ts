@@ -59,6 +59,10 @@ export interface BrokerStats {
   /** Values retained. */
   readonly retained: number;
   readonly retainedBytes: number;
+  /** Messages that instances published, since the start. */
+  readonly published: number;
+  /** Messages handed to subscribers, since the start: one for each. */
+  readonly delivered: number;
   /** Requests that wait for an answer. */
   readonly requests: number;
   /** Locks held and waited for. */
@@ -78,6 +82,8 @@ export class Broker {
   readonly #locks: LockDesk;
   /** Who got something that has not been flushed yet. */
   #touched: Peer[] = [];
+  #published = 0;
+  #delivered = 0;
   #bridge: Peer | undefined;
   #bridgeStats: (() => BridgeStats) | undefined;
   /** Whether frames are being read: all that they cause is flushed behind them. */
@@ -138,6 +144,8 @@ export class Broker {
       retainedBytes: this.#retained.bytes,
       requests: this.#requests.pending,
       locks: this.#locks.claims,
+      published: this.#published,
+      delivered: this.#delivered,
       engine: this.#bridgeStats?.(),
     };
   }
@@ -206,8 +214,10 @@ export class Broker {
     if (end - topicEnd > MAX_VALUE_BYTES) throw frameError(`a value of ${end - topicEnd} bytes`);
     const match = this.#topics.matchBytes(buffer, topicStart, topicEnd);
     if (from.retaining !== undefined && !this.#retain(from, frame, match)) return;
+    this.#published += 1;
     for (const to of match.targets) {
       if (to === from) continue;
+      this.#delivered += 1;
       if (!to.outbox.touched) this.#touched.push(to);
       to.outbox.message(buffer, start, end);
     }

@@ -7,6 +7,7 @@ import { DEPLOY_ROWS } from "./deploy-rows.ts";
 import { HEALTH_OPTIONS } from "./health-options.ts";
 import { MESSAGING_ROWS } from "./messaging-rows.ts";
 import { LOG_ROWS } from "./log-rows.ts";
+import { METRICS_OPTIONS } from "./metrics-options.ts";
 import { SERVER_ROWS } from "./server-rows.ts";
 import { START_ROWS } from "./start-rows.ts";
 
@@ -65,7 +66,16 @@ export interface Option<K extends Kind = Kind, D = unknown, C extends string = s
   readonly secret?: true;
 }
 
-export type OptionGroup = "start" | "general" | "address" | "tls" | "limits" | "life" | "messaging" | "logs";
+export type OptionGroup =
+  | "start"
+  | "general"
+  | "address"
+  | "tls"
+  | "limits"
+  | "life"
+  | "metrics"
+  | "messaging"
+  | "logs";
 
 function option<K extends Kind, const D extends Kinds[K] | undefined, const C extends string = string>(
   spec: Option<K, D, C>,
@@ -287,6 +297,7 @@ export const OPTIONS = {
       "them with 500. An app with an `uncaughtException` or `unhandledRejection` handler of its own decides for itself.",
   }),
   ...HEALTH_OPTIONS,
+  ...METRICS_OPTIONS,
   ...MESSAGING_ROWS,
   ...LOG_ROWS,
 } as const;

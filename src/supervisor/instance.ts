@@ -11,11 +11,13 @@ import {
   isSentError,
   isStatistics,
   type OpenRequest,
+  type Question,
   type SentError,
   type Statistics,
   type ToSupervisor,
 } from "../protocol.ts";
 import type { Child, ChildExit } from "./child.ts";
+import { Inquiries } from "./inquiries.ts";
 import { type InstanceState, mayFollow } from "./states.ts";
 
 export interface InstanceSpec {
@@ -87,6 +89,7 @@ export class Instance {
   #state: InstanceState = "starting";
   #readyAt: number | undefined;
   #heardAt: number | undefined;
+  #excuses = 0;
   #longRequests: readonly OpenRequest[] = [];
   /** Why it is to be replaced, by what was said last. */
   #leaving: LeavingReason | undefined;
@@ -96,6 +99,7 @@ export class Instance {
   #error: SentError | undefined;
   #final = false;
   #openRequests: readonly OpenRequest[] = [];
+  readonly #inquiries: Inquiries;
 
   constructor(child: Child, spec: InstanceSpec, context: InstanceContext) {
     this.#child = child;
@@ -108,6 +112,7 @@ export class Instance {
     this.uid = spec.uid;
     this.pid = child.pid;
     this.spawnedAt = this.#clock.now();
+    this.#inquiries = new Inquiries((message) => child.send(message), this.#clock);
     this.#deadline = this.#clock.after(this.#limits.startTimeout, () => {
       this.#reason = "start-timeout";
       this.kill(`not ready after ${this.#limits.startTimeout} ms (--start-timeout)`);
@@ -132,7 +137,21 @@ export class Instance {
 
   /** When it was heard last, by the clock; undefined until it was ready. */
   get heardAt(): number | undefined {
-    return this.#heardAt;
+    return this.isExcused ? this.#clock.now() : this.#heardAt;
+  }
+
+  /** Whether somebody looks into it. */
+  get isExcused(): boolean {
+    return this.#excuses > 0;
+  }
+
+  /** Counts as heard until the function it returns is called: what it was asked for may block its event loop for long. */
+  excuse(): () => void {
+    this.#excuses += 1;
+    return () => {
+      this.#excuses -= 1;
+      this.#heardAt = this.#clock.now();
+    };
   }
 
   /** The oldest requests that it had been working on for long when it was heard last. */
@@ -177,6 +196,11 @@ export class Instance {
     else this.kill("it wrote something that is no frame on its pub/sub pipe");
   }
 
+  /** Asks it for something; the answer comes in parts. Throws NoAnswer when it ends, refuses or says nothing for `silenceMs`. */
+  ask(question: Question, silenceMs: number): AsyncGenerator<Buffer, void> {
+    return this.#inquiries.ask(question, silenceMs);
+  }
+
   /** Has it replaced: it serves until another one is ready, and drains then. */
   leave(reason: LeavingReason): void {
     // An app may say it again and again: that is no news, and must not put off what follows.
@@ -211,6 +235,9 @@ export class Instance {
       case "open-requests":
         if (isOpenRequests(message.requests)) this.#openRequests = message.requests;
         return;
+      case "answer":
+        this.#inquiries.hear(message);
+        return;
       case "listen":
       case "http1-only":
       case "declared":
@@ -222,6 +249,7 @@ export class Instance {
     const wasKilled = this.#state === "killing";
     if (!this.#enter("exited")) return;
     this.#deadline.cancel();
+    this.#inquiries.end();
     // Who is killed here may have been out of memory as well, but it is not why it ended.
     const { reason, note } = wasKilled || explanation === undefined ? {} : explanation;
     const error = spawnError === undefined ? this.#error : sentSpawnError(spawnError);

@@ -5,14 +5,12 @@
 import path from "node:path";
 import { type Clock, systemClock } from "../clock.ts";
 import { Control, pathContext } from "../control/control.ts";
-import type { Controllable } from "../control/controllable.ts";
 import { ChoirError, EXIT } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { LogRouter } from "../logs/router.ts";
 import type { HeaderPolicyOptions } from "../http/headers.ts";
 import type { Bridge } from "../messaging/bridges/bridge.ts";
 import { Broker } from "../messaging/broker.ts";
-import { Operator } from "../messaging/operator.ts";
 import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
@@ -23,6 +21,7 @@ import { collectStartGarbage } from "../start-garbage.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
+import { openControls } from "./controls.ts";
 import type { Health } from "./health.ts";
 import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
@@ -164,7 +163,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   surroundings.health?.watch(supervisor);
   surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const socket = await control.open(controlled(supervisor, broker));
+  const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -176,19 +175,16 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   });
   handleSignals(supervisor, { clock, hasTerminal: setup.hasTerminal, reopenLogs: () => setup.logs.reopen() });
   const told = { name, instances, addresses: sockets.urls, pid: process.pid, version };
-  emit({ event: "starting", ...told, ...(socket && { control: socket }) });
+  emit({ event: "starting", ...told, ...controls.socket });
+  controls.start(emit);
   tls?.start();
   service?.start();
   supervisor.start();
   clock.after(START_MS, collectStartGarbage);
-  const endRounds = startRounds(supervisor, {
-    examiner: launcher,
-    options,
-    clock,
-    emit,
-    isHeldUp: () => setup.logs.isBlocked,
-  });
+  const isHeldUp = (): boolean => setup.logs.isBlocked;
+  const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit, isHeldUp });
   const outcome = await supervisor.finished.finally(endRounds);
+  controls.close();
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
@@ -212,17 +208,6 @@ function supervisorOptions(
     get urls() {
       return sockets.urls;
     },
-  };
-}
-
-/** What the control socket steers. */
-function controlled(supervisor: Supervisor, broker: Broker): Controllable {
-  return {
-    snapshot: () => supervisor.snapshot(),
-    restart: (by) => supervisor.restart(by),
-    scale: (instances, by) => supervisor.scale(instances, by),
-    stop: (by) => supervisor.stop(by),
-    messages: new Operator(broker),
   };
 }
 

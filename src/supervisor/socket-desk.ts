@@ -71,6 +71,11 @@ export class SocketDesk {
     );
   }
 
+  /** All that are bound. */
+  get sockets(): readonly BoundSocket[] {
+    return [...this.#entries.values()].flatMap(({ bound }) => bound);
+  }
+
   /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
   close(): void {
     this.#closed = true;

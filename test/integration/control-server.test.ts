@@ -1,18 +1,23 @@
 /** The control socket in this process, with a stand-in for the supervisor: what clients may do, and what they may not. */
 import { once } from "node:events";
 import { chmodSync, existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import type { RequestOptions } from "node:http";
+import http, { type RequestOptions } from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { array, assert, asyncProperty, constantFrom, json, oneof, option, record, string } from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { askForStatus, callControl } from "../../src/control/client.ts";
-import type { Controllable } from "../../src/control/controllable.ts";
+import type { Controllable, ProfileRequest } from "../../src/control/controllable.ts";
 import { Control, type ControlSetup } from "../../src/control/control.ts";
 import { EventFeed } from "../../src/control/event-feed.ts";
+import { ROUTES } from "../../src/control/routes.ts";
 import { ControlServer } from "../../src/control/server.ts";
+import { ChoirError } from "../../src/errors.ts";
+import type { Segment } from "../../src/logs/encode/segment.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { ChoirEvent } from "../../src/events.ts";
+import type { ChoirEvent, LevelName } from "../../src/events.ts";
+import { LogTail } from "../../src/logs/tail.ts";
 import { Broker } from "../../src/messaging/broker.ts";
 import { Operator } from "../../src/messaging/operator.ts";
 import type { RestartResult } from "../../src/supervisor/snapshot.ts";
@@ -49,6 +54,42 @@ class FakeSupervisor implements Controllable {
   }
 
   readonly messages = new Operator(new Broker());
+
+  async metrics(accept: string | undefined): Promise<{ contentType: string; text: string }> {
+    return { contentType: "text/plain", text: `accepted ${accept}\n` };
+  }
+
+  readonly logs = new LogTail(1000);
+  level: LevelName = "info";
+
+  follow(listener: (event: ChoirEvent) => void): () => void {
+    return events.subscribe(listener);
+  }
+
+  logLevel(): LevelName {
+    return this.level;
+  }
+
+  setLogLevel(level: LevelName, by: string): void {
+    this.calls.push(["setLogLevel", level, by]);
+    this.level = level;
+  }
+
+  reopenLogs(by: string): void {
+    this.calls.push(["reopenLogs", by]);
+  }
+
+  /** What a profile is made of. */
+  parts: AsyncGenerator<Buffer> = chunks();
+
+  profile(slot: number, what: ProfileRequest): AsyncIterable<Buffer> {
+    this.calls.push(["profile", slot, what]);
+    return this.parts;
+  }
+}
+
+async function* chunks(...texts: string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) yield Buffer.from(text);
 }
 
 let temp: string;
@@ -140,6 +181,27 @@ describe("routes", () => {
     },
     { ask: "POST /v1/subscribe", body: '{"topic":"a..b"}', status: 400, message: "has an empty token" },
     { ask: "POST /v1/subscribe", body: '{"topic":"a","x":1}', status: 400, message: 'Unknown field "x"' },
+    { ask: "GET /v1/events?snapshots=1", status: 400, message: '"snapshots" must be a whole number from 250' },
+    { ask: "GET /v1/events?snapshots=x", status: 400, message: 'got "x"' },
+    { ask: "GET /v1/events?token=1", status: 400, message: 'Unknown parameter "token"' },
+    { ask: "GET /v1/logs?lines=-1", status: 400, message: '"lines" must be' },
+    { ask: "GET /v1/logs?lines=1&lines=2", status: 400, message: "more than once" },
+    { ask: "GET /v1/logs?follow=yes", status: 400, message: '"follow" must be true or false' },
+    { ask: "POST /v1/log-level", body: '{"level":"loud"}', status: 400, message: '"level" must be one of trace,' },
+    { ask: "POST /v1/profile", body: '{"instance":"0","kind":"cpu"}', status: 400, message: '"instance" must be' },
+    { ask: "POST /v1/profile", body: '{"instance":0}', status: 400, message: '"kind" must be "cpu" or "heap"' },
+    {
+      ask: "POST /v1/profile",
+      body: '{"instance":0,"kind":"cpu","seconds":1e4}',
+      status: 400,
+      message: '"seconds" must be a whole number from 1 to 300',
+    },
+    {
+      ask: "POST /v1/profile",
+      body: '{"instance":0,"kind":"heap","seconds":1}',
+      status: 400,
+      message: '"seconds" is for a CPU profile',
+    },
     { ask: "POST /v1/scale", body: "[]", status: 400, message: "must be a JSON object, got an array" },
     { ask: "POST /v1/scale", body: "null", status: 400, message: "must be a JSON object" },
     { ask: "POST /v1/scale", status: 400, message: '"instances" must be a whole number from 1 to 1024, got undefined' },
@@ -176,6 +238,124 @@ describe("routes", () => {
     expect(answer).toMatchObject({ status: 500, body: '{"error":{"code":"ERR_CHOIR_INTERNAL","message":"boom"}}\n' });
     const call = callControl(file, { method: "POST", path: "/v1/restart", timeout: 5000, onEvent() {} });
     await expect(call).rejects.toThrow("boom");
+  });
+});
+
+describe("what is watched", () => {
+  /** The answer so far, and the end of the watching. */
+  async function watch(url: string, headers: Record<string, string> = {}) {
+    let text = "";
+    const clientRequest = http.request({ socketPath: file, path: url, headers, agent: false }).end();
+    const [response] = (await within(once(clientRequest, "response"), "the head")) as [http.IncomingMessage];
+    response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    response.on("error", () => {});
+    const until = (part: string): Promise<void> =>
+      within(
+        eventually(() => text.includes(part)),
+        () => `${part} in ${text}`,
+      );
+    return { response, until, text: () => text, leave: () => clientRequest.destroy() };
+  }
+
+  it("are events, as a browser's EventSource takes them, with a snapshot now and then", async () => {
+    const server = await open();
+    const { response, until, text } = await watch("/v1/events?snapshots=250");
+    expect(response.headers["content-type"]).toBe("text/event-stream");
+    await until(`event: snapshot\ndata: ${JSON.stringify(SNAPSHOT)}\n\n`);
+    events.emit(SCALED);
+    await until(`event: choir\ndata: ${JSON.stringify(SCALED)}\n\n`);
+    await within(
+      eventually(() => text().split("event: snapshot").length > 3),
+      "more snapshots",
+    );
+    const ended = once(response, "end");
+    await within(server.close(), "the server's end");
+    await within(ended, "the stream's end");
+    expect(events.followers).toBe(0);
+  });
+
+  it("are events one a line, without snapshots where none are asked for", async () => {
+    await open();
+    const { until, leave } = await watch("/v1/events", { Accept: "application/x-ndjson" });
+    events.emit(SCALED);
+    await until(`${JSON.stringify(SCALED)}\n`);
+    leave();
+    await within(
+      eventually(() => events.followers === 0),
+      "the follower's end",
+    );
+  });
+
+  it("are the last lines of the log, and those that follow", async () => {
+    await open();
+    const line = (text: string): Segment => ({
+      bytes: Buffer.from(`${text}\n`),
+      isError: false,
+      instance: 0,
+      isOwn: false,
+    });
+    target.logs.take([line("one"), line("two"), line("three")]);
+    expect((await request("/v1/logs?lines=2")).body).toBe("two\nthree\n");
+    const { until, leave, text } = await watch("/v1/logs?follow=true&lines=1");
+    await until("three\n");
+    target.logs.take([line("four")]);
+    await until("four\n");
+    expect(text()).toBe("three\nfour\n");
+    leave();
+  });
+
+  it("says what a client that does not read has lost, instead of keeping it", async () => {
+    await open();
+    const socket = net.connect(file);
+    socket.write("GET /v1/logs?follow=true&lines=0 HTTP/1.1\r\nHost: x\r\n\r\n");
+    await within(once(socket, "data"), "the head");
+    socket.pause();
+    const many = { bytes: Buffer.from(`${"x".repeat(99_999)}\n`), isError: false, instance: 0, isOwn: false };
+    for (let n = 0; n < 100; n += 1) {
+      target.logs.take([many]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    let text = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
+    socket.resume();
+    await within(
+      eventually(() => /\{"lost":\d+\}/.test(text)),
+      "what was lost",
+    );
+    socket.destroy();
+  });
+
+  it("is the level, which can be set, and a profile, as it comes", async () => {
+    await open();
+    const body = '{"level":"debug"}';
+    expect((await request("/v1/log-level", { method: "POST", body })).body).toBe('{"level":"debug"}\n');
+    expect((await request("/v1/log-level")).body).toBe('{"level":"debug"}\n');
+    expect((await request("/v1/reopen", { method: "POST" })).status).toBe(202);
+    target.parts = chunks("pro", "file");
+    const profile = await request("/v1/profile", { method: "POST", body: '{"instance":1,"kind":"cpu","seconds":5}' });
+    expect(profile).toMatchObject({ status: 200, body: "profile" });
+    expect(target.calls).toEqual([
+      ["setLogLevel", "debug", "a request on the control socket"],
+      ["reopenLogs", "a request on the control socket"],
+      ["profile", 1, { about: "cpu-profile", ms: 5000 }],
+    ]);
+  });
+
+  it("is refused when it cannot begin, and cut off when it cannot end", async () => {
+    await open();
+    const body = '{"instance":1,"kind":"heap"}';
+    // oxlint-disable-next-line require-yield -- it fails before it has anything
+    target.parts = (async function* fails(): AsyncGenerator<Buffer> {
+      throw new ChoirError("ERR_CHOIR_REQUEST", "No instance is ready in slot 1");
+    })();
+    const refused = await request("/v1/profile", { method: "POST", body });
+    expect(refused).toMatchObject({ status: 400, body: expect.stringContaining("No instance is ready in slot 1") });
+    target.parts = (async function* breaks(): AsyncGenerator<Buffer> {
+      yield Buffer.from("half");
+      throw new Error("the instance has ended");
+    })();
+    await expect(request("/v1/profile", { method: "POST", body })).rejects.toThrow();
+    expect((await request("/v1/status")).status).toBe(200);
   });
 });
 
@@ -321,6 +501,75 @@ describe("hostile clients", () => {
     expect(await within(waiting, "the client's end")).toContain("hang up");
     silent.destroy();
   });
+});
+
+describe("whatever is asked", () => {
+  const paths = ROUTES.map(({ path: each }) => each);
+  /** Bytes and marks that a parser may trip over, and words that routes know. */
+  const text = oneof(
+    string({ unit: "binary", maxLength: 40 }),
+    json(),
+    constantFrom("instances", "level", "debug", "-1", "1e9", "__proto__", "%00", "..", "?", "&", "=", "\\r\\n"),
+  );
+  const field = record({ name: text, value: oneof(text, json()) });
+
+  it("has an answer in JSON or of the route's own kind, calls nothing by mistake, and the next one is answered", async () => {
+    await open();
+    const requests = record({
+      method: constantFrom("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"),
+      path: oneof(constantFrom(...paths), text),
+      query: option(array(field, { maxLength: 3 }), { nil: undefined }),
+      body: option(oneof(text, json(), array(field, { maxLength: 3 })), { nil: undefined }),
+      accept: option(constantFrom("*/*", "application/x-ndjson", "application/openmetrics-text"), { nil: undefined }),
+    });
+    await assert(
+      asyncProperty(requests, async ({ method, path: where, query = [], body, accept }) => {
+        const asked = query
+          .map(({ name, value }) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+          .join("&");
+        const sent =
+          typeof body === "object"
+            ? JSON.stringify(Object.fromEntries(body.map((each) => [each.name, each.value])))
+            : body;
+        const [pathname] = where.split("?");
+        // A stream has no end: those are tested above.
+        const isStream = ["/v1/events", "/v1/logs", "/v1/subscribe"].includes(pathname ?? "") && accept !== "*/*";
+        if (isStream || pathname === "/v1/stop" || pathname === "/v1/restart") return;
+        const url = `/${encodeURI(Buffer.from(where).toString()).replace(/^\/+/, "")}${asked === "" ? "" : `?${asked}`}`;
+        const answer = await exchangeAny({ method, url, sent, accept });
+        expect(answer).toMatch(/^HTTP\/1\.1 [1245]\d\d /);
+        expect(answer.startsWith("HTTP/1.1 500")).toBe(false);
+      }),
+      { numRuns: 300 },
+    );
+    for (const [name, ...given] of target.calls) expect([name, given.length]).toEqual([name, expect.any(Number)]);
+    expect((await request("/v1/status")).status).toBe(200);
+  });
+
+  /** The first bytes of whatever comes. */
+  async function exchangeAny({
+    method,
+    url,
+    sent,
+    accept,
+  }: {
+    method: string;
+    url: string;
+    sent: string | undefined;
+    accept: string | undefined;
+  }): Promise<string> {
+    const socket = net.connect(file);
+    socket.on("error", () => {});
+    const head = [`${method} ${url} HTTP/1.1`, "Host: x", `Content-Length: ${Buffer.byteLength(sent ?? "")}`];
+    if (accept !== undefined) head.push(`Accept: ${accept}`);
+    socket.write(`${head.join("\r\n")}\r\n\r\n${sent ?? ""}`);
+    try {
+      const [chunk] = (await within(once(socket, "data"), `an answer to ${method} ${url} ${sent}`)) as [Buffer];
+      return chunk.toString("latin1");
+    } finally {
+      socket.destroy();
+    }
+  }
 });
 
 describe("the socket's file", () => {

@@ -227,7 +227,10 @@ describe("the command line", () => {
   it.each([
     [[], "Usage: choir <command>"],
     [["statsu"], 'Unknown command "statsu", did you mean status?'],
-    [["frobnicate"], 'Unknown command "frobnicate"; there are start, check, status, restart, scale, stop'],
+    [
+      ["frobnicate"],
+      'Unknown command "frobnicate"; there are start, check, status, top, logs, profile, restart, scale, stop',
+    ],
     [["--json"], 'Unknown option "--json"'],
     [["status", "--jsn"], "Unknown option --jsn of choir status, did you mean --json?"],
     [["status", "one", "two"], 'choir status takes [name], got "two" besides'],

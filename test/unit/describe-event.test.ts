@@ -30,6 +30,13 @@ const EXPIRING = {
 
 const SENTENCES: [ChoirEvent, string, string][] = [
   [
+    { event: "log-level-changed", to: "debug", was: "info", by: "choir logs" },
+    "info",
+    "Log level debug on choir logs, was info",
+  ],
+  [{ event: "logs-reopened", by: "choir logs" }, "info", "Log files reopened on choir logs"],
+  [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
+  [
     { event: "health-listening", url: "http://127.0.0.1:9000" },
     "info",
     "Health endpoints /livez and /readyz at http://127.0.0.1:9000",

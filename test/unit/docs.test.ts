@@ -34,3 +34,15 @@ it("docs/commands.md has every command and every route", () => {
   for (const { name, operands } of COMMANDS) expect(commands).toContain(`| \`choir ${name} ${operands}\` | `);
   for (const { method, path, about } of ROUTES) expect(commands).toContain(`| \`${method} ${path}\` | ${about} |\n`);
 });
+
+it("docs/openapi.json has every route with what it takes, and no other", () => {
+  const { openapi, paths } = JSON.parse(page("openapi.json")) as {
+    openapi: string;
+    paths: Record<string, Record<string, { summary: string }>>;
+  };
+  expect(openapi).toBe("3.1.0");
+  const found = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { summary }]) => `${method.toUpperCase()} ${path} ${summary}`),
+  );
+  expect(found.toSorted()).toEqual(ROUTES.map(({ method, path, about }) => `${method} ${path} ${about}`).toSorted());
+});

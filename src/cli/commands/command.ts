@@ -14,6 +14,15 @@ export interface CommandFlags {
   readonly name?: string;
   readonly output?: string;
   readonly for?: string;
+  readonly follow?: boolean;
+  readonly lines?: string;
+  readonly instance?: string;
+  readonly level?: string;
+  readonly setLevel?: string;
+  readonly reopen?: boolean;
+  readonly heap?: boolean;
+  readonly seconds?: string;
+  readonly interval?: string;
 }
 
 export interface CommandInput {

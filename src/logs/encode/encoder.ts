@@ -23,10 +23,15 @@ export interface Encoder extends LineTaker {
   take(): Segment[];
 }
 
+/** Lines of a lower level are left out, but for raw ones. It may change while they come. */
+export interface Threshold {
+  /** pino's number. */
+  level: number;
+}
+
 export interface EncoderOptions {
   readonly origin: Origin;
-  /** pino's number: lines below are left out, but for raw ones. */
-  readonly level: number;
+  readonly threshold: Readonly<Threshold>;
 }
 
 /** Makes the encoder of one pipe for one encoding. */

@@ -21,14 +21,14 @@ export class JsonEncoder implements Encoder {
   readonly #maker: RecordMaker;
   readonly #scanner = new JsonLineScanner();
   readonly #output: Output;
-  readonly #level: number;
+  readonly #threshold: EncoderOptions["threshold"];
   /** What stands between a line's own fields and its end. */
   readonly #tail: Buffer;
   #lineLength = USUAL_LINE;
 
   constructor(options: EncoderOptions) {
-    const { origin, level } = options;
-    this.#level = level;
+    const { origin, threshold } = options;
+    this.#threshold = threshold;
     this.#output = new Output(origin.instance);
     this.#tail = Buffer.from(`${originFields(origin)}}\n`);
     this.#maker = new RecordMaker(options, (record) => this.#output.text(formatJson(record), isErrorRecord(record)));
@@ -75,7 +75,7 @@ export class JsonEncoder implements Encoder {
     const { brace, level } = line;
     // Text before it comes out first.
     this.#maker.release();
-    if (level >= this.#level) this.#output.line(bytes, [at, brace], this.#tail, level >= LEVELS.error);
+    if (level >= this.#threshold.level) this.#output.line(bytes, [at, brace], this.#tail, level >= LEVELS.error);
     return brace + (bytes[brace + 1] === LF ? 2 : 3);
   }
 }

@@ -44,7 +44,7 @@ export class RecordMaker {
   }
 
   #report(record: LogRecord): void {
-    if (record.level >= this.#options.level) this.#onRecord(record);
+    if (record.level >= this.#options.threshold.level) this.#onRecord(record);
   }
 }
 

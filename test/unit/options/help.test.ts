@@ -28,7 +28,7 @@ it("has every option once, and no trailing space", () => {
   const lines = renderHelp({ ...input, columns: 10 }).split("\n");
   for (const name of OPTION_NAMES) {
     expect(
-      lines.filter((line) => line.trim().startsWith(leftOf(name).trim())),
+      lines.filter((line) => `${line.trim()}  `.startsWith(`${leftOf(name).trim()}  `)),
       flagOf(name),
     ).toHaveLength(1);
   }

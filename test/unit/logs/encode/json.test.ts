@@ -28,8 +28,8 @@ function textOf(segments: readonly Segment[]): string {
 }
 
 const both = (chunks: readonly Buffer[], level = 30): [string, string] => [
-  textOf(encode(createEncoder("json", { origin: ORIGIN, level }), chunks)),
-  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, level }), chunks)),
+  textOf(encode(createEncoder("json", { origin: ORIGIN, threshold: { level } }), chunks)),
+  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, threshold: { level } }), chunks)),
 ];
 
 function accepts(line: string | Buffer): boolean {
@@ -167,7 +167,7 @@ describe("JsonEncoder", () => {
   });
 
   it("tells errors from others, in order", () => {
-    const segments = encode(createEncoder("json", { origin: ORIGIN, level: 30 }), [
+    const segments = encode(createEncoder("json", { origin: ORIGIN, threshold: { level: 30 } }), [
       Buffer.from(`${HEAD}}\n{"level":50,"time":1}\n{"level":60,"time":1}\nplain\n{"level":"error"}\n`),
     ]);
     expect(segments.map(({ isError, bytes }) => [isError, countLines(bytes)])).toEqual([
@@ -183,13 +183,13 @@ describe("JsonEncoder", () => {
 describe("RawEncoder", () => {
   it("passes bytes on, whatever they are", () => {
     const chunk = Buffer.from([0, 0xff, 0x1b, 0x0d, 0x0a, 0x61, 0x0a]);
-    const segments = encode(createEncoder("raw", { origin: ORIGIN, level: 60 }), [chunk]);
+    const segments = encode(createEncoder("raw", { origin: ORIGIN, threshold: { level: 60 } }), [chunk]);
     expect(segments).toMatchObject([{ bytes: chunk, isError: false, instance: 3 }]);
     expect(segments[0]?.bytes.buffer).toBe(chunk.buffer);
   });
 
   it("marks what is not finished and what is cut, and ends it with a line break", () => {
-    const encoder = createEncoder("raw", { origin: { ...ORIGIN, stream: "stderr" }, level: 60 });
+    const encoder = createEncoder("raw", { origin: { ...ORIGIN, stream: "stderr" }, threshold: { level: 60 } });
     const cutter = new LineCutter(encoder, 4);
     cutter.push(Buffer.from("abcdef\nxy"));
     cutter.end();
