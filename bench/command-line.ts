@@ -7,6 +7,8 @@ export interface Request {
   /** Contestants by name; undefined: all. */
   readonly peers: readonly string[] | undefined;
   readonly rounds: number;
+  /** How long all of it may take; what there is no time for is left out. */
+  readonly minutes: number;
   /** Of each measurement. */
   readonly seconds: number;
   /** The Node.js to run contestants on; undefined: the one that bench/ pins. */
@@ -22,6 +24,7 @@ export const USAGE = `npm run bench -- [options]
   --peers name,…    these contestants only, and Choir
   --rounds n        how often each is measured (8)
   --seconds n       how long each measurement takes (2)
+  --minutes n       how long all of it may take: then rounds are left out (25)
   --node file       the Node.js to run contestants on (the one that bench/package.json pins)
   --no-install      take bench/node_modules as it is, or do without
   --help
@@ -39,6 +42,7 @@ export function readCommandLine(args: readonly string[]): Request {
       peers: { type: "string" },
       rounds: { type: "string", default: "8" },
       seconds: { type: "string", default: "2" },
+      minutes: { type: "string", default: "25" },
       node: { type: "string" },
       "no-install": { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -49,6 +53,7 @@ export function readCommandLine(args: readonly string[]): Request {
     peers: list(values.peers),
     rounds: wholeNumber("--rounds", values.rounds),
     seconds: wholeNumber("--seconds", values.seconds),
+    minutes: wholeNumber("--minutes", values.minutes),
     node: values.node,
     install: !values["no-install"],
     help: values.help,

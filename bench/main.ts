@@ -5,12 +5,13 @@ import { httpDiscipline } from "./http-discipline.ts";
 import { chooseNode, installPeers } from "./install.ts";
 import { describeMachine, nodeVersionOf, versions } from "./machine.ts";
 import { messageDiscipline } from "./message-discipline.ts";
+import { Pace } from "./pace.ts";
 import { Processes } from "./processes.ts";
 import type { Report } from "./report/report.ts";
 import { renderText } from "./report/text.ts";
 import { writeLastRun, writeResults } from "./report/write.ts";
 import { judge, Results } from "./results.ts";
-import { type Discipline, runRounds, type RoundsOptions } from "./rounds.ts";
+import { type Discipline, runRound } from "./rounds.ts";
 import { checkNames, select, unmeasurable } from "./selection.ts";
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -39,21 +40,25 @@ async function measure(request: Request, processes: Processes): Promise<Report> 
   checkNames(request, all);
   const missing = unmeasurable(all.rows.filter(({ name }) => request.only?.includes(name) ?? true));
   const results = new Results();
-  const options: RoundsOptions = {
-    ...request,
-    results,
-    progress: (text) => process.stderr.write(`${text}\n`),
-    clear: () => void processes.killAll(),
-  };
   const before = os.loadavg()[0] ?? 0;
-  await runRounds(without(select(http, request), missing), options);
-  await runRounds(without(select(messages, request), missing), options);
+  const rounds = await inTime(request, async (round, steadyOnly) => {
+    const options = {
+      round,
+      steadyOnly,
+      seconds: request.seconds,
+      results,
+      progress,
+      clear: () => void processes.killAll(),
+    };
+    await runRound(without(select(http, request), missing), options);
+    await runRound(without(select(messages, request), missing), options);
+  });
   const rows = results.summarise(all.rows);
   return {
     at: new Date().toISOString(),
     machine: describeMachine(),
     versions: versions(nodeVersion),
-    rounds: request.rounds,
+    rounds,
     seconds: request.seconds,
     load: { before, after: os.loadavg()[0] ?? 0 },
     titles: Object.fromEntries(all.contestants.map(({ name, title }) => [name, title])),
@@ -61,6 +66,27 @@ async function measure(request: Request, processes: Processes): Promise<Report> 
     verdicts: judge(rows),
     rows,
   };
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${text}\n`);
+}
+
+/** Runs as many rounds as were asked for, or as there is time for; gives their number. */
+async function inTime(request: Request, run: (round: number, steadyOnly: boolean) => Promise<void>): Promise<number> {
+  const pace = new Pace(request);
+  const start = performance.now();
+  for (let round = 0; round < request.rounds; round++) {
+    const from = performance.now();
+    const what = pace.next(round, from - start);
+    if (what === "nothing") {
+      progress(`${request.minutes} minutes are over after ${round} of ${request.rounds} rounds`);
+      return round;
+    }
+    await run(round, what === "steady");
+    pace.took(round, performance.now() - from);
+  }
+  return request.rounds;
 }
 
 function without<Setup, Serving>(

@@ -45,8 +45,19 @@ export interface Verdict extends Bar {
 
 const CHOIR = "choir";
 
+/** By metric. */
+type Figures = Readonly<Record<string, number>>;
+
+/** What was measured of whom, and when. */
+interface Trial {
+  readonly row: string;
+  readonly contestant: string;
+  readonly round: number;
+}
+
 interface Collected {
-  readonly figures: Map<string, Record<string, number>[]>;
+  /** By contestant, then by round. */
+  readonly figures: Map<string, Map<number, Figures>>;
   readonly leftOut: Record<string, string>;
   readonly failed: Record<string, string>;
   readonly notes: Record<string, string[]>;
@@ -55,9 +66,9 @@ interface Collected {
 export class Results {
   readonly #rows = new Map<string, Collected>();
 
-  add(row: string, contestant: string, figures: Record<string, number>): void {
+  add({ row, contestant, round }: Trial, figures: Figures): void {
     const { figures: all } = this.#row(row);
-    all.set(contestant, [...(all.get(contestant) ?? []), figures]);
+    all.set(contestant, (all.get(contestant) ?? new Map<number, Figures>()).set(round, figures));
   }
 
   leaveOut(row: string, contestant: string, reason: string): void {
@@ -96,14 +107,14 @@ export class Results {
 }
 
 function ofMetric(metric: Metric, figures: Collected["figures"]): MetricResult {
-  const valuesOf = (contestant: string): number[] =>
-    (figures.get(contestant) ?? []).map((each) => each[metric.name] ?? Number.NaN);
-  const choir = valuesOf(CHOIR);
+  const choir = figures.get(CHOIR);
   const of: Record<string, Summary> = {};
-  for (const contestant of figures.keys()) {
-    const values = valuesOf(contestant);
+  for (const [contestant, rounds] of figures) {
+    const values = [...rounds.values()].map((each) => each[metric.name] ?? Number.NaN);
     // Round by round: what slowed the machine for a while slowed both.
-    const ratios = values.map((value, round) => (choir[round] ?? Number.NaN) / value).filter(Number.isFinite);
+    const ratios = [...rounds]
+      .map(([round, each]) => (choir?.get(round)?.[metric.name] ?? Number.NaN) / (each[metric.name] ?? Number.NaN))
+      .filter(Number.isFinite);
     of[contestant] = {
       median: median(values),
       min: Math.min(...values),

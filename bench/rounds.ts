@@ -14,8 +14,11 @@ export interface Discipline<Setup, Serving> {
   warmUp(serving: Serving, seconds: number): Promise<void>;
 }
 
-export interface RoundsOptions {
-  readonly rounds: number;
+export interface RoundOptions {
+  /** From 0 on. */
+  readonly round: number;
+  /** Leaves out rows that do not take part in every round. */
+  readonly steadyOnly: boolean;
   readonly seconds: number;
   readonly results: Results;
   /** Says what is going on. */
@@ -28,22 +31,20 @@ interface Stoppable {
   stop(): Promise<void>;
 }
 
-export async function runRounds<Setup, Serving extends Stoppable>(
+/** One round of all rows that are due in it. */
+export async function runRound<Setup, Serving extends Stoppable>(
   discipline: Discipline<Setup, Serving>,
-  options: RoundsOptions,
+  options: RoundOptions,
 ): Promise<void> {
-  for (let round = 0; round < options.rounds; round++) {
-    const due = discipline.rows.filter(({ every = 1 }) => round % every === 0);
-    for (const rows of bySetup(due)) {
-      for (const contestant of rotated(discipline.contestants, round)) {
-        const able = rows.filter((row) => takesPart(contestant, row, options.results));
-        const [first] = able;
-        if (first === undefined) continue;
-        options.progress(
-          `round ${round + 1}/${options.rounds} ${contestant.name}: ${able.map(({ name }) => name).join(", ")}`,
-        );
-        await heat(discipline, { contestant, rows: able, setup: first.setup }, options);
-      }
+  const { round, steadyOnly, results, progress } = options;
+  const due = discipline.rows.filter(({ every = 1 }) => every === 1 || (round % every === 0 && !steadyOnly));
+  for (const rows of bySetup(due)) {
+    for (const contestant of rotated(discipline.contestants, round)) {
+      const able = rows.filter((row) => takesPart(contestant, row, results));
+      const [first] = able;
+      if (first === undefined) continue;
+      progress(`round ${round + 1}, ${contestant.name}: ${able.map(({ name }) => name).join(", ")}`);
+      await heat(discipline, { contestant, rows: able, setup: first.setup }, options);
     }
   }
 }
@@ -58,7 +59,7 @@ interface Heat<Setup, Serving> {
 async function heat<Setup, Serving extends Stoppable>(
   discipline: Discipline<Setup, Serving>,
   { contestant, rows, setup }: Heat<Setup, Serving>,
-  { seconds, results, clear }: RoundsOptions,
+  { round, seconds, results, clear }: RoundOptions,
 ): Promise<void> {
   let current = rows[0]?.name ?? "";
   try {
@@ -70,7 +71,8 @@ async function heat<Setup, Serving extends Stoppable>(
         if (row.warm && !warm) await discipline.warmUp(serving, seconds / 2);
         warm ||= row.warm;
         const context: Context = { seconds, note: (text) => results.note(row.name, contestant.name, text) };
-        results.add(row.name, contestant.name, await row.measure(serving, context));
+        const figures = await row.measure(serving, context);
+        results.add({ row: row.name, contestant: contestant.name, round }, figures);
       }
     } finally {
       await serving.stop();

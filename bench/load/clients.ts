@@ -1,5 +1,4 @@
 /** Clients that notice every lost request: programs/clients.mjs in a process of its own, steered from here. */
-import { once } from "node:events";
 import { program, type Surroundings } from "../serving.ts";
 
 export interface ClientsOptions {
@@ -41,13 +40,16 @@ export async function startClients({ processes, node }: Surroundings, options: C
   const child = processes.spawn(node, [program("clients.mjs"), JSON.stringify(options)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
-  const next = async (): Promise<Seen> => {
-    const [message] = (await Promise.race([
-      once(child, "message"),
-      once(child, "exit").then(() => Promise.reject(new Error("The clients have ended"))),
-    ])) as [Seen];
-    return message;
-  };
+  const gone = new Error("The clients have ended");
+  const next = (): Promise<Seen> =>
+    new Promise((resolve, reject) => {
+      const onExit = (): void => reject(gone);
+      child.once("exit", onExit);
+      child.once("message", (message) => {
+        child.off("exit", onExit);
+        resolve(message as unknown as Seen);
+      });
+    });
   const ask = (what: string): Promise<Seen> => {
     child.send(what);
     return next();
