@@ -1,8 +1,9 @@
 /** Reads one pipe of one instance until its end and has its lines encoded for every kind of sink. Runs in the supervisor. */
+import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
 import { createEncoder, type Encoder, type Encoding } from "./encode/encoder.ts";
-import { free, isWhole, type Segment } from "./encode/segment.ts";
+import { free, type Segment } from "./encode/segment.ts";
 import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
 import type { Origin } from "./record.ts";
 import type { StderrWatch } from "./stderr-watch.ts";
@@ -46,6 +47,8 @@ export class StreamReader implements LineTaker {
   readonly #onData = (chunk: Buffer): void => this.#take(chunk);
   #resolveEnded: () => void = () => {};
   #hold: Timer | undefined;
+  /** Each chunk of a pipe has memory of its own, on Node 26 more than it fills. Raw lines are not copied: their sink frees them. */
+  readonly #ownsChunks: boolean;
   #isPaused = false;
   #rest: Timer | undefined;
   /** Since when chunks are counted, and how many have come. */
@@ -61,6 +64,7 @@ export class StreamReader implements LineTaker {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    this.#ownsChunks = stream instanceof Socket && !options.encodings.includes("raw");
     readNothingAhead(stream);
     stream.on("data", this.#onData);
     for (const name of ["end", "close", "error"]) stream.on(name, () => this.#finish());
@@ -116,8 +120,7 @@ export class StreamReader implements LineTaker {
     this.#hold?.cancel();
     this.#hold = this.#settle() ? clock.after(HOLD, () => this.flush()) : undefined;
     this.#deliver();
-    // Raw lines are not copied: their sink frees them.
-    if (!this.#options.encodings.includes("raw") && isWhole(chunk)) free(chunk);
+    if (this.#ownsChunks && chunk.byteOffset === 0) free(chunk);
     this.#restInFlood();
   }
 
