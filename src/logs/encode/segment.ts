@@ -14,7 +14,7 @@ export interface Segment {
 const LF = 0x0a;
 
 /** Whether a buffer's memory is used by no other one. */
-export function isWhole(bytes: Buffer): boolean {
+function isWhole(bytes: Buffer): boolean {
   return bytes.length > 0 && bytes.length === bytes.buffer.byteLength;
 }
 
