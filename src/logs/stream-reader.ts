@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
 import { createEncoder, type Encoder, type EncoderOptions, type Encoding } from "./encode/encoder.ts";
-import { free, isWhole, type Segment } from "./encode/segment.ts";
+import { free, type Segment } from "./encode/segment.ts";
 import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
 import type { Origin } from "./record.ts";
 import type { StderrWatch } from "./stderr-watch.ts";
