@@ -194,6 +194,7 @@ function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): 
     `- Lost: ${lost.length}`,
     ...lost.slice(0, 20).map((failure) => `  - ${sentence(failure, lines)}`),
     `- Ended with 0 and left nothing: ${stopped ? "yes" : "no"}`,
+    ...(stopped ? [] : lines.slice(-20).map((line) => `  - ${JSON.stringify(line)}`)),
     `- Grown: ${grown.length === 0 ? "nothing" : grown.join(", ")}`,
     "",
     `| ${samples.length} samples | first | median | last | highest |`,
