@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
 import type { Clock } from "../clock.ts";
 import { type Access, type AccessFormat, createAccessFormatter } from "./access-line.ts";
+import { pathOf } from "./path-of.ts";
 
 export interface AccessLogOptions {
   readonly format: AccessFormat;
@@ -111,8 +112,8 @@ export class AccessLog {
 
   #begin(headers: IncomingHttpHeaders, request: Request): Begun {
     const { clock, query, requestId } = this.#options;
-    const path = query ? request.url : withoutQuery(request.url);
-    const referer = headers.referer === undefined || query ? headers.referer : withoutQuery(headers.referer);
+    const path = query ? request.url : pathOf(request.url);
+    const referer = headers.referer === undefined || query ? headers.referer : pathOf(headers.referer);
     return { ...request, path, referer, userAgent: headers["user-agent"], at: clock.now(), id: requestId() };
   }
 
@@ -143,11 +144,6 @@ interface Begun extends Request, Pick<Access, "path" | "referer" | "userAgent"> 
   readonly id: string;
   /** By `Clock.now()`. */
   readonly at: number;
-}
-
-function withoutQuery(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }
 
 interface Writable {

@@ -1,6 +1,7 @@
 /** Names what is open on connections: for the log, without queries. Runs in the instance. */
 import type { OpenRequest } from "../protocol.ts";
 import type { Connection, Exchange } from "./connection.ts";
+import { pathOf } from "./path-of.ts";
 
 type Named = Pick<Exchange, "method" | "url" | "startedAt">;
 
@@ -31,9 +32,4 @@ export function namesOfOldest(
 
 function nameOf({ method, url, startedAt }: Named, now: number): OpenRequest {
   return { method, path: pathOf(url), ageMs: Math.round(now - startedAt) };
-}
-
-function pathOf(url: string): string {
-  const query = url.indexOf("?");
-  return query === -1 ? url : url.slice(0, query);
 }

@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
 import { type Failure, failExchange } from "../http/failure.ts";
+import { pathOf } from "../http/path-of.ts";
 
 /** The request in whose context code runs. */
 export interface CurrentRequest {
@@ -52,8 +53,7 @@ export class Zone implements CurrentRequest {
     this.#exchange = exchange;
     this.id = request.id;
     this.method = request.method;
-    const query = request.url.indexOf("?");
-    this.path = query === -1 ? request.url : request.url.slice(0, query);
+    this.path = pathOf(request.url);
   }
 
   /** Whether it was ended by `fail`, so that its handler may now stumble over that. */
