@@ -149,7 +149,8 @@ class Meter {
   read(): Omit<Statistics, keyof Counters> {
     const now = this.#clock.now();
     const elapsed = Math.max(1, now - this.#at);
-    const cpu = process.cpuUsage(this.#cpu);
+    const cpu = process.cpuUsage();
+    const used = cpu.user - this.#cpu.user + (cpu.system - this.#cpu.system);
     const loop = performance.eventLoopUtilization();
     const { used_heap_size: heapUsed, heap_size_limit: heapLimit } = getHeapStatistics();
     const statistics = {
@@ -157,12 +158,12 @@ class Meter {
       heapUsed,
       heapLimit,
       heapFill: rounded(this.#heapFill()),
-      cpu: rounded((cpu.user + cpu.system) / 1000 / elapsed),
+      cpu: rounded(used / 1000 / elapsed),
       ...this.#delays(elapsed),
       utilization: rounded(performance.eventLoopUtilization(loop, this.#loop).utilization),
     };
     this.#at = now;
-    this.#cpu = process.cpuUsage();
+    this.#cpu = cpu;
     this.#loop = loop;
     return statistics;
   }
