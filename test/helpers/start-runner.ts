@@ -95,11 +95,17 @@ export class Running implements AsyncDisposable {
       return;
     }
     this.lines.push(parsed);
-    if (parsed.event !== undefined && parsed.instance !== undefined && parsed.pid !== undefined)
-      this.#instancePids.add(parsed.pid);
+    this.#follow(parsed);
     const satisfied = this.#waiters.filter((waiter) => waiter.test(parsed));
     this.#waiters = this.#waiters.filter((waiter) => !satisfied.includes(waiter));
     for (const waiter of satisfied) waiter.resolve(parsed);
+  }
+
+  /** Forgets a process when its supervisor has seen its end: in a long run the kernel gives its pid to somebody else. */
+  #follow({ event, instance, pid }: LogLine): void {
+    if (event === undefined || instance === undefined || pid === undefined) return;
+    if (event === "instance-exited") this.#instancePids.delete(pid);
+    else this.#instancePids.add(pid);
   }
 
   /** The first line, already printed or to come, that passes the test. */

@@ -102,11 +102,11 @@ async function soak(): Promise<boolean> {
   const samples = await untilOver(soak);
   await load.stop();
   const lost = load.journal.failures.filter((failure) => !wasInFlight(soak, failure));
-  const stopped = await stop(runner);
+  const endedBadly = await stop(runner);
   rmSync(folder, { recursive: true });
   const grown = growth(samples);
-  console.log(report(soak, { load, lost, samples, grown, stopped }));
-  return lost.length === 0 && grown.length === 0 && stopped;
+  console.log(report(soak, { load, lost, samples, grown, endedBadly }));
+  return lost.length === 0 && grown.length === 0 && endedBadly === undefined;
 }
 
 /** One deed after the other, and a look at the program between them. */
@@ -146,9 +146,12 @@ function wasInFlight({ killed }: Soak, { at, hung, what, pid }: Failure): boolea
   return [...killed.values()].some((time) => at >= time && at - time < SEEN_WITHIN_MS);
 }
 
-async function stop(runner: Running): Promise<boolean> {
-  const { code } = await runner.stop();
-  return code === 0 && runner.survivors().length === 0;
+/** How the program ended, in words, when it was not with 0 and nothing left. */
+async function stop(runner: Running): Promise<string | undefined> {
+  const { code, signal } = await runner.stop();
+  const left = runner.survivors();
+  if (code === 0 && left.length === 0) return undefined;
+  return `exit code ${code}, signal ${signal}, processes left: ${left.join(", ") || "none"}`;
 }
 
 /** What is higher at the end than it was: medians of the first and the last third after the warm-up. */
@@ -175,10 +178,10 @@ interface Findings {
   readonly lost: readonly Failure[];
   readonly samples: readonly Sample[];
   readonly grown: readonly string[];
-  readonly stopped: boolean;
+  readonly endedBadly: string | undefined;
 }
 
-function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): string {
+function report(soak: Soak, { load, lost, samples, grown, endedBadly }: Findings): string {
   const { lines } = soak.program.runner;
   const recycled = soak.program.runner.events("instance-recycled").length;
   const row = (name: string, key: keyof Sample): string => {
@@ -193,8 +196,8 @@ function report(soak: Soak, { load, lost, samples, grown, stopped }: Findings): 
     `- Failed in flight on a killed instance: ${load.journal.failures.length - lost.length}`,
     `- Lost: ${lost.length}`,
     ...lost.slice(0, 20).map((failure) => `  - ${sentence(failure, lines)}`),
-    `- Ended with 0 and left nothing: ${stopped ? "yes" : "no"}`,
-    ...(stopped ? [] : lines.slice(-20).map((line) => `  - ${JSON.stringify(line)}`)),
+    `- Ended with 0 and left nothing: ${endedBadly === undefined ? "yes" : `no: ${endedBadly}`}`,
+    ...(endedBadly === undefined ? [] : lines.slice(-20).map((line) => `  - ${JSON.stringify(line)}`)),
     `- Grown: ${grown.length === 0 ? "nothing" : grown.join(", ")}`,
     "",
     `| ${samples.length} samples | first | median | last | highest |`,
