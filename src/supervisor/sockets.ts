@@ -43,14 +43,9 @@ interface ServerHandle {
   getpeername?(out: object): number;
 }
 
-/** Address or path, port, 4 or 6 (-1 and -1 for a Unix socket): a handle, or libuv's error number. */
-type CreateServerHandle = (
-  address: string,
-  port: number,
-  addressType: number,
-  fd?: number,
-  flags?: number,
-) => ServerHandle | number;
+/** Address or path, port, 4 or 6 (-1 and -1 for a Unix socket), descriptor, flags: a handle, or libuv's error number. */
+type CreateServerHandle = (address: string, port: number, ...rest: CreateRest) => ServerHandle | number;
+type CreateRest = readonly [addressType: number, fd?: number | undefined, flags?: number];
 const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
 /** libuv's flag. */
