@@ -214,6 +214,7 @@ describe("requestAll", () => {
         answers: [{ from: { id: 1, uid: "uid-1" }, value: 1 }],
         failed: [],
         silent: [{ id: 2, uid: "uid-2" }],
+        unreached: false,
       });
       await until(() => harness.broker.stats.requests === 0);
     } finally {
@@ -231,7 +232,7 @@ describe("requestAll", () => {
   });
 
   it("is empty at once when nobody responds", async () => {
-    expect(await asker.client.requestAll("stats")).toEqual({ answers: [], failed: [], silent: [] });
+    expect(await asker.client.requestAll("stats")).toEqual({ answers: [], failed: [], silent: [], unreached: false });
   });
 });
 
