@@ -549,4 +549,16 @@ describe("scale", () => {
     expect(setup.children).toHaveLength(3);
     expect(setup.supervisor.snapshot()).toMatchObject({ instances: 1, ready: 1 });
   });
+
+  it("counts every one more and one fewer that comes during a restart, and keeps one at least", async () => {
+    const setup = started({ instances: 1 });
+    const restart = setup.supervisor.restart("test");
+    const scaled = [1, 1].map((change) => setup.supervisor.scaleBy(change, "test"));
+    setup.children[1]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await restart;
+    expect(await Promise.all(scaled)).toEqual([{ instances: 2 }, { instances: 3 }]);
+    expect(await setup.supervisor.scaleBy(-5, "test")).toEqual({ instances: 1 });
+  });
 });
