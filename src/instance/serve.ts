@@ -35,8 +35,9 @@ export interface Definition {
 export async function serveInstance(role: InstanceRole, definition: Definition): Promise<void> {
   const { lifecycle, hooks } = role;
   const { extras } = splitOptions(definition.options);
-  // The supervisor has not read this code: it may ask for what cannot change while the supervisor runs.
-  if (role.birth.info.generation > 0) lifecycle.declare(declarationOf(definition.name, definition.options));
+  // The supervisor has not read this code: it may ask for what cannot change while the supervisor runs. That of `choir start` never does.
+  if (role.birth.info.generation > 0 || role.ownServers !== undefined)
+    lifecycle.declare(declarationOf(definition.name, definition.options));
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
   const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
