@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { ChoirError, describeThrown, quote } from "../errors.ts";
 
 /** Errors of the network come and go: a start that failed by one is tried again. */
-const PASSING = /\b(?:ECONN\w+|ETIMEDOUT|EHOST\w+|ENET\w+|ENOTFOUND|EAI_AGAIN|EPIPE|EADDRINUSE)\b|\b(?:timed out|timeout)\b/i;
+const PASSING =
+  /\b(?:ECONN\w+|ETIMEDOUT|EHOST\w+|ENET\w+|ENOTFOUND|EAI_AGAIN|EPIPE|EADDRINUSE)\b|\b(?:timed out|timeout)\b/i;
 const OWN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
 /** How many causes are looked at. */
 const DEPTH = 5;

@@ -176,7 +176,13 @@ export class SocketDesk {
     for (const shared of this.#shared) if (shared.isIdle && hasPort(shared, port)) this.#drop(shared);
     // Waiting for what this program itself has is of no use.
     const isOwn = [...this.#shared].some((shared) => hasPort(shared, port));
-    const wanted = { ...options, ...(isOwn && { bindRetry: 0 }), port, ipv6Only, ...(mode !== undefined && { socketMode: mode }) };
+    const wanted = {
+      ...options,
+      ...(isOwn && { bindRetry: 0 }),
+      port,
+      ipv6Only,
+      ...(mode !== undefined && { socketMode: mode }),
+    };
     if (addresses[0] !== "*") return bind({ ...wanted, address: addresses }, clock);
     return bind({ ...wanted, address: ["::"] }, clock).catch((error: unknown) => {
       // As Node does on a machine without IPv6.

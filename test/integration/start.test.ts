@@ -199,6 +199,8 @@ describe("a configuration file", () => {
     ["choir.config.mjs", "export default {\n  shutdownTimeout: true,\n};\n", ["choir.config.mjs:2", "shutdownTimeout"]],
     ["choir.config.mjs", "export default {\n  port = 80\n};\n", ["choir.config.mjs:2", "SyntaxError"]],
     ["choir.config.mjs", "\nthrow new Error('not today');\n", ["choir.config.mjs:2", "not today"]],
+    ["choir.config.mjs", "throw { reason: 'odd' };\n", ["choir.config.mjs cannot be loaded: { reason: 'odd' }"]],
+    ["choir.config.mjs", "process.exit(0);\n", ["choir.config.mjs cannot be loaded", "exit code 0"]],
     ["choir.config.mjs", "export default { responseHeaders: { 'a b': 'c' } };\n", ["responseHeaders", '"a b"']],
   ])("%s that is wrong: exit 78 (%j)", async (name, text, says) => {
     await using app = startChoir(["start", "handler.mjs"], { cwd: configured(name, text) });
@@ -233,6 +235,12 @@ describe("choir check", () => {
     await using good = startChoir(["check", file, "--readiness-path", "/environment"], {});
     await using bad = startChoir(["check", file, "--readiness-path", "/nowhere", "--start-timeout", "1s"], {});
     await using none = startChoir(["check", path.join(MODULES, "exports-none.mjs")], {});
+    await using missing = startChoir(["check", "nowhere.mjs", "--json"], {});
+    expect(await missing.exit()).toEqual({ code: 78, signal: null });
+    expect(JSON.parse(missing.text.join("\n"))).toMatchObject({
+      ok: false,
+      error: expect.stringContaining("nowhere.mjs") as string,
+    });
     expect(await good.exit(), good.transcript()).toEqual({ code: 0, signal: null });
     expect(good.text.join("\n")).toContain("/environment answers");
     expect(await bad.exit()).toEqual({ code: 78, signal: null });
