@@ -252,9 +252,11 @@ describe("choir check", () => {
 
 it("--watch: restarts on a change of what was imported; errors stay, and the old code serves until the new one is ready", async () => {
   const cwd = configured("unrelated.mjs", "");
-  const imported = path.join(cwd, "imported.cjs");
+  const lib = path.join(cwd, "lib");
+  mkdirSync(lib);
+  const imported = path.join(lib, "imported.cjs");
   const write = (text: string): void => writeFileSync(imported, text);
-  const main = 'import answer from "./imported.cjs"; export default (_request, response) => response.end(answer);';
+  const main = 'import answer from "./lib/imported.cjs"; export default (_request, response) => response.end(answer);';
   writeFileSync(path.join(cwd, "main.mjs"), main);
   write("module.exports = ;");
   await using app = startChoir(["start", "main.mjs"], {
@@ -282,8 +284,18 @@ it("--watch: restarts on a change of what was imported; errors stay, and the old
   await until(async () => (await ask(url)).body === "two", "the new code");
   // Each of three changes of that file, and nothing else.
   expect(app.events("restart-started").map(({ by }) => by)).toEqual(
-    Array.from({ length: 3 }, () => "a change of imported.cjs"),
+    Array.from({ length: 3 }, () => "a change of lib/imported.cjs"),
   );
+
+  // As a checkout does it: the folder is another one then.
+  rmSync(lib, { recursive: true });
+  await app.event("restart-finished", { outcome: "failed", generation: 4 });
+  mkdirSync(lib);
+  write('module.exports = require("./reexported.cjs");');
+  await app.event("restart-finished", { outcome: "failed", generation: 5 });
+  // Node reports neither what is not there yet nor, later, what is only re-exported.
+  writeFileSync(path.join(lib, "reexported.cjs"), 'module.exports = "three";');
+  await until(async () => (await ask(url)).body === "three", "the re-exported module");
 });
 
 interface Case {
