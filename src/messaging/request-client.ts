@@ -3,6 +3,7 @@
  * The deadline is kept here: the broker forgets a request when it has its answers or is told to.
  */
 import { ChoirError, quote } from "../errors.ts";
+import type { ValuedHead } from "./batch.ts";
 import { FLAG, REQUEST_FRAME, frameError, type FrameReader } from "./frames.ts";
 import type { Member } from "./lock-authority.ts";
 import type { Pipe } from "./pipe.ts";
@@ -173,7 +174,17 @@ export class RequestClient {
     asking.ends = endsOf(asking);
     this.#asking.set(id, asking);
     pipe.expect(id, { resolve: () => {}, reject: (error) => this.#end(id)?.reject(error) });
-    pipe.send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
+    this.#send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
+  }
+
+  #send(head: ValuedHead, encoded: Encoded): void {
+    try {
+      this.#pipe.send(head, encoded);
+    } catch (error) {
+      // It is too long.
+      this.#end(head.id);
+      throw error;
+    }
   }
 
   /** Forgets a request: nothing that comes for it matters any more. */
@@ -234,15 +245,13 @@ export class RequestClient {
   }
 
   async #handle(id: number, { topic, responder, value }: Incoming): Promise<void> {
-    let encoded: Encoded | undefined;
     try {
       const result = await responder.handler(value(), { topic });
-      encoded = result === undefined ? undefined : encodeValue(result);
+      // What is too long for a frame throws here too.
+      this.#reply(id, result === undefined ? undefined : encodeValue(result), false);
     } catch (error) {
       this.#reply(id, encodeError(error), true);
-      return;
     }
-    this.#reply(id, encoded, false);
   }
 
   #reply(id: number, encoded: Encoded | undefined, failed: boolean): void {
