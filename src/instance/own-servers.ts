@@ -10,6 +10,7 @@ import { trackConnections } from "../http/connections.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { type AppServer, applyLimits, limitsBeside } from "../http/limits.ts";
 import { acceptorFor, createServer, renewTls, type ServerSettings } from "../http/server.ts";
+import { shareBursts } from "../http/share-bursts.ts";
 import { applyHeaderPolicy } from "../http/write-head.ts";
 import type { Acceptors } from "../http/drain.ts";
 import type { SocketWish } from "../protocol.ts";
@@ -185,6 +186,7 @@ export class OwnServers {
     this.#accessLog?.open(server);
     this.#role.zones?.open(server);
     const connections: Connections = trackConnections(server);
+    if (this.#role.birth.info.concurrency > 1) shareBursts(server);
     this.connections.add(connections);
     const handles: ListenHandle[] = [];
     const stop = (): void => {

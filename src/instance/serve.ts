@@ -9,6 +9,7 @@ import { type Connections, trackConnections } from "../http/connections.ts";
 import { letGo } from "../http/let-go.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
+import { shareBursts } from "../http/share-bursts.ts";
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
@@ -114,6 +115,7 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   access?.open(app.server);
   role.zones?.open(app.server);
   const connections = trackConnections(app.server);
+  if (birth.info.concurrency > 1) shareBursts(app.server);
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;

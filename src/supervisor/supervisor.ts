@@ -88,6 +88,11 @@ export class Supervisor {
     return this.#restarts.whenIdle(() => this.#scaleNow(instances, by));
   }
 
+  /** Keeps `change` instances more than when its turn has come, one at least. Two that wait for a restart add up. */
+  scaleBy(change: number, by: string): Promise<ScaleResult> {
+    return this.#restarts.whenIdle(() => this.#scaleNow(Math.max(1, this.#slots.length + change), by));
+  }
+
   #scaleNow(instances: number, by: string): ScaleResult {
     if (this.#outcome !== undefined || instances === this.#slots.length) return { instances: this.#slots.length };
     this.#context.emit({ event: "scaled", instances, was: this.#slots.length, by });
