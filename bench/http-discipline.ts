@@ -8,6 +8,7 @@ import type { HttpServing, HttpSetup } from "./contestant.ts";
 import { wrk } from "./load/wrk.ts";
 import type { Discipline } from "./rounds.ts";
 import { blocked } from "./rows/blocked.ts";
+import { cost } from "./rows/cost.ts";
 import { crash } from "./rows/crash.ts";
 import { keepAlive } from "./rows/keep-alive.ts";
 import { memory } from "./rows/memory.ts";
@@ -17,14 +18,20 @@ import { restart } from "./rows/restart.ts";
 import { http2 } from "./rows/http2.ts";
 import { START } from "./rows/start.ts";
 import { tls } from "./rows/tls.ts";
-import { zone } from "./rows/zone.ts";
 import type { Surroundings } from "./serving.ts";
 
 export function httpDiscipline(surroundings: Surroundings, nodeVersion: string): Discipline<HttpSetup, HttpServing> {
   return {
     contestants: [
       choir(surroundings, { name: "choir", title: "Choir" }),
-      choir(surroundings, { name: "choir-zone", title: "Choir with --use-zone", args: ["--use-zone"], variant: true }),
+      choir(surroundings, { name: "choir-unmeasured", title: "Choir without measuring", file: "unmeasured.mjs" }),
+      choir(surroundings, { name: "choir-zone", title: "Choir with --use-zone", args: ["--use-zone"] }),
+      choir(surroundings, {
+        name: "choir-access-log",
+        title: "Choir with --access-log json into a file",
+        args: ["--access-log", "json"],
+        intoFile: true,
+      }),
       bare(surroundings),
       cluster(surroundings, "round-robin"),
       cluster(surroundings, "none"),
@@ -48,7 +55,7 @@ export function httpDiscipline(surroundings: Surroundings, nodeVersion: string):
       http2(surroundings),
       tls(surroundings, "full"),
       tls(surroundings, "resumed"),
-      zone(surroundings),
+      cost(surroundings),
       memory(surroundings, 8, "idle"),
       memory(surroundings, 8, "loaded"),
     ],

@@ -3,6 +3,7 @@ import os from "node:os";
 import { readCommandLine, type Request, USAGE } from "./command-line.ts";
 import { httpDiscipline } from "./http-discipline.ts";
 import { chooseNode, installPeers } from "./install.ts";
+import { logDiscipline } from "./log-discipline.ts";
 import { describeMachine, nodeVersionOf, versions } from "./machine.ts";
 import { messageDiscipline } from "./message-discipline.ts";
 import { Pace } from "./pace.ts";
@@ -32,10 +33,12 @@ async function main(request: Request): Promise<number> {
 async function measure(request: Request, processes: Processes): Promise<Report> {
   const node = chooseNode(request.node);
   const nodeVersion = nodeVersionOf(node);
-  const [http, messages] = [httpDiscipline({ processes, node }, nodeVersion), messageDiscipline({ processes, node })];
+  const http = httpDiscipline({ processes, node }, nodeVersion);
+  const messages = messageDiscipline({ processes, node });
+  const logs = logDiscipline({ processes, node });
   const all = {
-    rows: [...http.rows, ...messages.rows],
-    contestants: [...http.contestants, ...messages.contestants],
+    rows: [...http.rows, ...messages.rows, ...logs.rows],
+    contestants: [...http.contestants, ...messages.contestants, ...logs.contestants],
   };
   checkNames(request, all);
   const missing = unmeasurable(all.rows.filter(({ name }) => request.only?.includes(name) ?? true));
@@ -52,6 +55,7 @@ async function measure(request: Request, processes: Processes): Promise<Report> 
     };
     await runRound(without(select(http, request), missing), options);
     await runRound(without(select(messages, request), missing), options);
+    await runRound(without(select(logs, request), missing), options);
   });
   const rows = results.summarise(all.rows);
   return {

@@ -100,6 +100,14 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** CPU time that the threads of a process have used so far, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  // Nanoseconds on a core, where /proc/PID/stat counts in hundredths of a second.
+  const times = threads.map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]));
+  return times.reduce((all, time) => all + time, 0) / 1e9;
+}
+
 export interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;

@@ -38,7 +38,8 @@ export async function runRound<Setup, Serving extends Stoppable>(
 ): Promise<void> {
   const { round, steadyOnly, results, progress } = options;
   const due = discipline.rows.filter(({ every = 1 }) => every === 1 || (round % every === 0 && !steadyOnly));
-  for (const rows of bySetup(due)) {
+  for (const row of due.filter(({ turns }) => turns !== undefined)) await inTurns(discipline, row, options);
+  for (const rows of bySetup(due.filter(({ turns }) => turns === undefined))) {
     for (const contestant of rotated(discipline.contestants, round)) {
       const able = rows.filter((row) => takesPart(contestant, row, results));
       const [first] = able;
@@ -82,6 +83,40 @@ async function heat<Setup, Serving extends Stoppable>(
   } finally {
     clear();
   }
+}
+
+/** Turns before those that count, for rows that are to find their code compiled. */
+const WARM_UP_TURNS = 2;
+
+/** One start of all contestants of a row, which are measured in turn. */
+async function inTurns<Setup, Serving extends Stoppable>(
+  { contestants }: Discipline<Setup, Serving>,
+  row: Row<Setup, Serving>,
+  { round, seconds, results, progress, clear }: RoundOptions,
+): Promise<void> {
+  // A run of one second looks whether it works.
+  const turns = seconds === 1 ? 1 : (row.turns ?? 1);
+  const warmUps = seconds > 1 && row.warm ? WARM_UP_TURNS : 0;
+  const able = contestants.filter((contestant) => takesPart(contestant, row, results));
+  const running: { readonly name: string; readonly serving: Serving }[] = [];
+  const attempt = async (name: string, work: () => Promise<void>): Promise<void> => {
+    await work().catch((error: unknown) => results.fail(row.name, name, error));
+  };
+  progress(`round ${round + 1}, ${able.map(({ name }) => name).join(" beside ")}: ${row.name}`);
+  for (const contestant of able) {
+    const { name } = contestant;
+    await attempt(name, async () => void running.push({ name, serving: await contestant.start(row.setup) }));
+  }
+  for (let turn = -warmUps; turn < turns; turn++) {
+    for (const { name, serving } of rotated(running, turn + warmUps)) {
+      await attempt(name, async () => {
+        const figures = await row.measure(serving, { seconds, note: (text) => results.note(row.name, name, text) });
+        if (turn >= 0) results.add({ row: row.name, contestant: name, round: round + turn / turns }, figures);
+      });
+    }
+  }
+  for (const { name, serving } of running) await attempt(name, () => serving.stop());
+  clear();
 }
 
 function takesPart<Setup, Serving>(

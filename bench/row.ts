@@ -33,7 +33,12 @@ export interface Row<Setup, Serving> {
   readonly contestants?: readonly string[];
   /** Takes part in every so-manieth round: throughput scatters, memory does not. Default 1: in all. */
   readonly every?: number;
-  /** Whether code that ran often matters: a load runs before the first such row. */
+  /**
+   * All contestants are started together and measured in turn, so many times, and each turn counts as a round does: for what is less
+   * than a machine's scatter from one minute to the next. Default: each is started, measured once and ended before the next.
+   */
+  readonly turns?: number;
+  /** Whether code that ran often matters: a load runs before the first such row, or turns that do not count. */
   readonly warm: boolean;
   measure(serving: Serving, context: Context): Promise<Record<string, number>>;
 }

@@ -43,9 +43,10 @@ const DESCRIBERS: Describers = {
     detail:
       "Start the container with an init (docker run --init, or tini in the image), or use Node.js 22.15 or newer and an image with a shell",
   }),
-  "heap-shared": ({ heapMiB, limitBytes }) => ({
+  "heap-shared": ({ heapMiB, limitBytes, isNew }) => ({
     level: "info",
-    message: `The heap of each instance may grow to ${heapMiB} MiB, its share of the ${Math.round(limitBytes / 2 ** 20)} MiB of the control group`,
+    message: `The heap of each ${isNew ? "new " : ""}instance may grow to ${heapMiB} MiB, its share of the ${Math.round(limitBytes / 2 ** 20)} MiB of the control group`,
+    ...(isNew && { detail: "Those that run keep their limit until a rolling restart" }),
   }),
   "control-unavailable": ({ error, hint }) => ({
     level: "warn",
@@ -147,8 +148,11 @@ const DESCRIBERS: Describers = {
   }),
   "options-kept": ({ generation, options }) => ({
     level: "warn",
-    message: `The code of generation ${generation} changes what a rolling restart cannot: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,
-    detail: "Stop the program and start it again for that",
+    message: `${generation === 0 ? "Options that the code gives to the Runner do not hold under choir start" : `The code of generation ${generation} changes what a rolling restart cannot`}: ${options.map(({ option, running, wanted }) => `${option} stays ${running}, not ${wanted}`).join("; ")}`,
+    detail:
+      generation === 0
+        ? "Give them to choir start, or run the file with node"
+        : "Stop the program and start it again for that",
   }),
   scaled: ({ instances, was, by }) => ({
     level: "info",

@@ -276,8 +276,13 @@ export class ChoirError extends Error {
 
 /** Renders any thrown value as one line, for a message that quotes it. */
 export function describeThrown(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === "" ? thrown.name : thrown.message;
-  return String(thrown);
+  try {
+    // An error's message may be anything that was assigned to it.
+    const text: unknown = thrown instanceof Error ? thrown.message || thrown.name : thrown;
+    return String(text);
+  } catch {
+    return "something that has no text";
+  }
 }
 
 /** Renders a value as it is quoted in a message: short, on one line, never throwing. */

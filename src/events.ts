@@ -65,8 +65,13 @@ export type ChoirEvent =
   | { readonly event: "health-listening"; readonly url: string }
   /** The first process of a container, where nobody takes leave of processes that have lost their parents. */
   | { readonly event: "no-init"; readonly why: string }
-  /** What --max-old-space-size is for each instance, and the control group's limit that it is a share of. */
-  | { readonly event: "heap-shared"; readonly heapMiB: number; readonly limitBytes: number }
+  /** What --max-old-space-size is for each instance, and the control group's limit that it is a share of; `isNew` when their number has changed. */
+  | {
+      readonly event: "heap-shared";
+      readonly heapMiB: number;
+      readonly limitBytes: number;
+      readonly isNew: boolean;
+    }
   /** The app runs without a control socket. */
   | { readonly event: "control-unavailable"; readonly error: string; readonly hint: string }
   | ({

@@ -168,6 +168,8 @@ export type ToSupervisor =
   | ({ readonly choir: "declared" } & Declaration)
   /** Its app calls `listen()`, and gets a socket that all instances share. */
   | { readonly choir: "listen"; readonly ask: number; readonly wish: SocketWish; readonly scheme: string }
+  /** Its app has closed what it got for that `listen`. */
+  | { readonly choir: "unlisten"; readonly ask: number }
   /** It wants to end, by a signal of its own or after an uncaught error: it serves until it is told to drain. */
   | { readonly choir: "leaving"; readonly reason: "left" | "uncaught" }
   /** Sent from time to time while it drains: what it still waits for. */

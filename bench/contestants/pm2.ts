@@ -1,12 +1,8 @@
 /** PM2 in cluster mode, with a daemon and files of its own. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import path from "node:path";
-import { randomUUID } from "node:crypto";
 import type { HttpContestant, HttpServing, HttpSetup } from "../contestant.ts";
 import {
   firstAnswer,
   freePort,
-  installed,
   ofManager,
   program,
   readyCount,
@@ -15,31 +11,22 @@ import {
   until,
   urlOf,
 } from "../serving.ts";
+import { pm2Missing, startPm2 } from "./pm2-daemon.ts";
 
 export function pm2(surroundings: Surroundings): HttpContestant {
   return {
     name: "pm2",
     title: "PM2, cluster",
-    unable: () => (existsSync(installed("pm2")) ? undefined : "bench/ is not installed"),
+    unable: pm2Missing,
     start: (setup) => start(surroundings, setup),
   };
 }
 
-async function start({ processes, node }: Surroundings, setup: HttpSetup): Promise<HttpServing> {
+async function start(surroundings: Surroundings, setup: HttpSetup): Promise<HttpServing> {
   const port = await freePort();
-  const { ready, env: own } = standaloneEnvironment(setup, { temp: processes.temp, port });
-  const home = path.join(processes.temp, `pm2-${randomUUID()}`);
-  mkdirSync(home);
-  const env = { ...own, PM2_HOME: home, PM2_DISABLE_VERSION_CHECK: "true" };
-  const command = (...args: string[]): Promise<string> =>
-    processes.run(node, [installed("pm2/bin/pm2"), ...args], { env });
-  const stop = async (): Promise<void> => {
-    await command("kill");
-    rmSync(home, { recursive: true, force: true });
-  };
+  const { ready, env } = standaloneEnvironment(setup, { temp: surroundings.processes.temp, port });
   // The daemon is there before: the start that is timed is that of the app, as on a server that has been up for a while.
-  await command("ping");
-  const pid = Number(readFileSync(path.join(home, "pm2.pid"), "utf8"));
+  const { pid, command, stop } = await startPm2(surroundings, env);
   const since = performance.now();
   const started = command("start", program("standalone.mjs"), "-i", String(setup.instances), "--name", "bench");
   const url = urlOf(setup, port);

@@ -11,6 +11,8 @@ export interface WrkOptions {
 
 export interface WrkResult {
   readonly perSecond: number;
+  /** How many were answered. */
+  readonly count: number;
   /** Milliseconds, of answered requests. */
   readonly p50: number;
   readonly p99: number;
@@ -31,6 +33,7 @@ function parse(text: string): WrkResult {
   const errors = [...text.matchAll(/^\s*(Socket errors:.*|Non-2xx.*)$/gm)].map(([, line]) => line).join("; ");
   return {
     perSecond: Number(find(text, /Requests\/sec:\s+([\d.]+)/)),
+    count: Number(find(text, /(\d+) requests in /)),
     p50: milliseconds(find(text, /\n\s+50%\s+([\d.]+\w+)/)),
     p99: milliseconds(find(text, /\n\s+99%\s+([\d.]+\w+)/)),
     errors,

@@ -17,6 +17,7 @@ const DRAWN: readonly (readonly [row: string, metric: string])[] = [
   ["memory-2", "total"],
   ["memory-8-loaded", "total"],
   ["messages-1-3-small", "delivered"],
+  ["log-lines", "lines"],
 ];
 
 const WIDTH = 420;

@@ -37,17 +37,26 @@ export function findExportedApp(module: object, file: string): ExportedApp | und
   throw wrongExport(failure, file);
 }
 
+export interface FoundExports {
+  readonly names: readonly string[];
+  /** A worker thread has called listen(). */
+  readonly inWorker: boolean;
+}
+
 /** What the error is when a file neither exports an app nor listens. */
-export function nothingToServe(file: string, names: readonly string[]): ChoirError {
+export function nothingToServe(file: string, { names, inWorker }: FoundExports): ChoirError {
   const got = names.length === 0 ? "exports nothing" : `exports ${names.map((name) => quote(name)).join(", ")}`;
-  return new ChoirError("ERR_CHOIR_MODULE", `${file} has no app to serve: it ${got}, and does not call listen()`, {
+  const listens = inWorker ? "calls listen() in a worker thread only, which is not seen" : "does not call listen()";
+  return new ChoirError("ERR_CHOIR_MODULE", `${file} has no app to serve: it ${got}, and ${listens}`, {
     hint: WHAT_TO_EXPORT,
   });
 }
 
 /** The names that a module exports, for messages; a module of CommonJS has those of `module.exports`. */
 export function exportNames(module: object): string[] {
-  return Object.keys(ownExports(module)).filter((name) => name !== "__esModule");
+  const own = ownExports(module) as Readonly<Record<string, unknown>>;
+  const isSaid = (name: string): boolean => name !== "__esModule" && name !== "module.exports";
+  return Object.keys(own).filter((name) => isSaid(name) && own[name] !== undefined && !isEmpty(own[name]));
 }
 
 const WHAT_TO_EXPORT =
@@ -59,7 +68,7 @@ function valuesOf(module: object): Map<Name, unknown> {
   for (const name of NAMES) {
     // What is transpiled to CommonJS has its default export in `exports.default`.
     const value = own[name];
-    if (value !== undefined && value !== null) found.set(name, value);
+    if (value !== undefined && value !== null && !isEmpty(value)) found.set(name, value);
   }
   return found;
 }
@@ -74,6 +83,11 @@ function ownExports(module: object): object {
     return NAMES.some((name) => name in named) ? { ...module, ...named, default: undefined } : module;
   }
   return module;
+}
+
+/** What a file of CommonJS exports that exports nothing. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && isPlain(value) && Object.keys(value).length === 0;
 }
 
 function isPlain(value: object): boolean {

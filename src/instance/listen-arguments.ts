@@ -34,8 +34,8 @@ export function readListenCall(args: readonly unknown[], nextOrdinal: () => numb
   const none: ListenCall = { wish: undefined, callback, signal };
   // Node's word for "not shared between processes": the app means a socket of this instance alone.
   if (options.exclusive === true) return none;
-  if (isOptions && ("fd" in options || "_handle" in options || "handle" in options)) return none;
-  const port = portOf(options.port, "port" in options && !isOptions);
+  if (isOptions && namesHandle(options)) return none;
+  const port = portOf(options.port, "port" in options);
   if (port !== undefined) {
     const { host, ipv6Only } = options;
     if (host !== undefined && host !== null && host !== "" && typeof host !== "string") return none;
@@ -52,6 +52,11 @@ export function readListenCall(args: readonly unknown[], nextOrdinal: () => numb
   return { ...none, path: file, wish: { kind: "unix", path: path.resolve(file), ...(open && { mode: 0o666 }) } };
 }
 
+function namesHandle(options: ListenOptions & { readonly fd?: unknown }): boolean {
+  const hasDescriptor = typeof options.fd === "number" && options.fd >= 0;
+  return hasDescriptor || "_handle" in options || "handle" in options;
+}
+
 /** `listen(port, host)`, `listen(path)` or `listen()`, which is any free port. */
 function positional(first: unknown, second: unknown): ListenOptions {
   if (typeof first === "string" && portOf(first, false) === undefined) return { path: first };
@@ -59,8 +64,9 @@ function positional(first: unknown, second: unknown): ListenOptions {
   return { port, host: typeof second === "string" ? second : undefined };
 }
 
-function portOf(port: unknown, isPositional: boolean): number | undefined {
-  if ((port === null || port === undefined) && isPositional) return 0;
+/** A port that is named and has no value is any free port, as in Node. */
+function portOf(port: unknown, isNamed: boolean): number | undefined {
+  if ((port === null || port === undefined) && isNamed) return 0;
   const isNumeral = typeof port === "string" && port.trim() !== "";
   if (typeof port !== "number" && !isNumeral) return undefined;
   const number = Number(port);

@@ -15,6 +15,8 @@ export interface ListenTarget {
   /** A server listens on something of its own, which is not shared. */
   listenAlone(server: net.Server): void;
   withdraw(server: net.Server): void;
+  /** The app has closed a server. */
+  closed(server: net.Server): void;
 }
 
 export interface ListenPatch {
@@ -46,7 +48,7 @@ export function patchListen(target: ListenTarget, onRefused: OnRefused): ListenP
     }
     pending.add(this);
     if (call.callback !== undefined) this.once("listening", call.callback);
-    call.signal?.addEventListener("abort", () => this.close());
+    closeOnAbort(this, call.signal);
     const answered = (): void => {
       pending.delete(this);
       calls.answer();
@@ -61,9 +63,18 @@ export function patchListen(target: ListenTarget, onRefused: OnRefused): ListenP
   };
   prototype.close = function closeByChoir(this: net.Server, ...args) {
     if (pending.delete(this)) target.withdraw(this);
-    return close.apply(this, args);
+    close.apply(this, args);
+    target.closed(this);
+    return this;
   };
   return patchOf(calls, pending);
+}
+
+/** As Node does it: a signal that was given already closes what has only begun to listen. */
+function closeOnAbort(server: net.Server, signal: AbortSignal | undefined): void {
+  const close = (): void => void server.close();
+  if (signal?.aborted) process.nextTick(close);
+  else signal?.addEventListener("abort", close, { once: true });
 }
 
 function patchOf(calls: Calls, pending: ReadonlySet<net.Server>): ListenPatch {

@@ -5,6 +5,7 @@ import { ChoirError, describeThrown, quote } from "../errors.ts";
 
 /** Errors of the network come and go: a start that failed by one is tried again. */
 const PASSING = /\b(?:ECONN\w+|ETIMEDOUT|EHOST\w+|ENET\w+|ENOTFOUND|EAI_AGAIN|EPIPE)\b|\b(?:timed out|timeout)\b/i;
+const OWN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
 /** How many causes are looked at. */
 const DEPTH = 5;
 
@@ -80,9 +81,14 @@ function placeOf(thrown: unknown): string | undefined {
   if (thrown instanceof SyntaxError) return undefined;
   for (const line of lines) {
     const [, frame, number] = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?):(\d+):\d+\)?$/.exec(line) ?? [];
-    if (frame !== undefined && number !== undefined) return shown(frame, number);
+    if (frame !== undefined && number !== undefined && !isOurs(frame)) return shown(frame, number);
   }
   return undefined;
+}
+
+/** Choir's own frames, as that of its listen(), are no place in the app. */
+function isOurs(frame: string): boolean {
+  return (frame.startsWith("file://") ? fileURLToPath(frame) : frame).startsWith(OWN_FOLDER);
 }
 
 function shownPlace(place: string | undefined): string | undefined {

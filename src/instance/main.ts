@@ -21,6 +21,7 @@ import { Zones } from "./zone.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
 if (birth !== undefined) await enterInstance(birth);
+else if (!isMainThread) (await import("./worker-listen.ts")).warnOfListening();
 
 async function enterInstance(birth: InstanceBirth): Promise<void> {
   // Else every process that the app forks would load this file too.

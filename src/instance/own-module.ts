@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../clock.ts";
-import type { ChoirError } from "../errors.ts";
+import { type ChoirError, describeThrown } from "../errors.ts";
 import type { ModuleBirth } from "../protocol.ts";
 import { drainServers } from "./drain-servers.ts";
 import { type ExportedApp, exportNames, findExportedApp, nothingToServe } from "./exports.ts";
@@ -15,13 +15,15 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { patchListen, type ListenPatch } from "./listen-patch.ts";
 import { loadError } from "./load-error.ts";
 import { OwnServers } from "./own-servers.ts";
-import { hearReady, keepOwnSignals, type OwnSignals, scanSource } from "./own-signals.ts";
+import { hearReady, keepOwnSignals, type OwnSignals } from "./own-signals.ts";
+import { scanSource, type Source } from "./scan-source.ts";
 import { findSyntaxError } from "./syntax-place.ts";
 import { prepareApp } from "./prepare.ts";
 import { type InstanceRole, isProcessClaimed } from "./role.ts";
 import { PATIENCE_MS, serverSettings, untilAnswering, untilFailed, untilStopped } from "./serve.ts";
 import { refusalError } from "./refusals.ts";
 import { Refusal, SocketInbox } from "./socket-inbox.ts";
+import { watchWorkers } from "./worker-listen.ts";
 
 /** What is left of --shutdown-timeout when a file's own end is over, in milliseconds. */
 const RESERVE_MS = 500;
@@ -31,7 +33,15 @@ export function enterModule(role: InstanceRole, module: ModuleBirth): OwnServers
   const inbox = new SocketInbox();
   const servers: OwnServers = new OwnServers(role, inbox, serverSettings(role));
   const refused = new WeakMap<object, ChoirError>();
-  const patch = patchListen(servers, (thrown, error) => refused.set(thrown, error));
+  let lastRefused: ChoirError | undefined;
+  const patch = patchListen(servers, (thrown, error) => {
+    refused.set(thrown, error);
+    lastRefused = error;
+  });
+  // Many programs say on their own that an address is in use, and end.
+  process.once("exit", (code) => {
+    if (code !== 0 && lastRefused !== undefined && !servers.isServing) role.lifecycle.fail(lastRefused);
+  });
   const signals = keepOwnSignals();
   hearReady(() => role.lifecycle.markReady());
   role.lifecycle.explain = (thrown) =>
@@ -42,7 +52,7 @@ export function enterModule(role: InstanceRole, module: ModuleBirth): OwnServers
     });
   // A file that neither listens nor exports an app ends its loop: with the channel held it would be waited for.
   process.channel?.unref();
-  const life = new OwnModule(role, module, { servers, patch, signals });
+  const life = new OwnModule(role, module, { servers, patch, signals, listensInWorker: watchWorkers() });
   // When this preload is done, node loads the file: a turn later it is on its way, and imported again it is the same module.
   setImmediate(() => void life.run());
   return servers;
@@ -52,6 +62,7 @@ interface Parts {
   readonly servers: OwnServers;
   readonly patch: ListenPatch;
   readonly signals: OwnSignals;
+  readonly listensInWorker: () => boolean;
 }
 
 /** What is to be served. */
@@ -65,6 +76,7 @@ class OwnModule {
   readonly #role: InstanceRole;
   readonly #module: ModuleBirth;
   readonly #parts: Parts;
+  #isDecided = false;
 
   constructor(role: InstanceRole, module: ModuleBirth, parts: Parts) {
     this.#role = role;
@@ -99,6 +111,7 @@ class OwnModule {
     const { lifecycle, uncaught } = this.#role;
     const { servers, patch } = this.#parts;
     const decision = await this.#decide();
+    this.#isDecided = true;
     if (decision.kind === "runner") return { kind: "runner" };
     process.channel?.ref();
     uncaught.serving(servers.connections);
@@ -144,16 +157,33 @@ class OwnModule {
     const { serve } = this.#module;
     if (isProcessClaimed()) return { kind: "runner" };
     const listens = patch.wasCalled && serve !== "exports";
-    const app = serve === "listen" || listens ? undefined : findExportedApp(exports, shownFile(this.#module));
+    const app = serve === "listen" || listens ? undefined : this.#exportedApp(exports);
     // Else the end of the loop decides, should listen() never be called.
     if (app === undefined) return new Promise(() => {});
-    if (app.kind === "factory") return this.#runFactory(app.value, patch);
-    if (serve === "exports" || !this.#source().listens) return { kind: "exports", app };
-    this.#role.services.logger.info(
-      { file: shownFile(this.#module) },
-      "The file exports an app and has a call of listen(), which is waited for; --serve exports does not wait",
-    );
+    const { name } = app.value as { readonly name?: string };
+    const runsAlready = app.kind === "factory" && this.#source().calls(name ?? "");
+    const mayListen = app.kind === "factory" ? runsAlready : this.#source().listens;
+    if (serve === "exports" || !mayListen) {
+      return app.kind === "factory" ? this.#runFactory(app.value, patch) : { kind: "exports", app };
+    }
+    this.#waitForListen("The file exports an app and has a call of listen(), which is waited for");
     return new Promise(() => {});
+  }
+
+  /** What is no app may be anything else that a program exports which is going to listen. */
+  #exportedApp(exports: object): ExportedApp | undefined {
+    try {
+      return findExportedApp(exports, shownFile(this.#module));
+    } catch (error) {
+      if (this.#module.serve === "exports" || !this.#source().listens) throw error;
+      this.#waitForListen(`The file's call of listen() is waited for, since ${describeThrown(error)}`);
+      return undefined;
+    }
+  }
+
+  #waitForListen(why: string): void {
+    const { logger } = this.#role.services;
+    logger.info({ file: shownFile(this.#module) }, `${why}; --serve exports does not wait`);
   }
 
   async #runFactory(factory: () => unknown, patch: ListenPatch): Promise<Decision> {
@@ -166,15 +196,18 @@ class OwnModule {
   /** Nothing holds the process any more: what it exports is served, since nobody is going to call listen(). */
   async #loopEnd(loaded: Promise<object>): Promise<Decision> {
     await new Promise<void>((resolve) => process.once("beforeExit", () => resolve()));
+    // The end of the instance is one too.
+    if (this.#isDecided) return new Promise(() => {});
     process.channel?.ref();
     const file = shownFile(this.#module);
     if (isProcessClaimed()) return { kind: "runner" };
     // Not even loaded: its top level waits for something that never comes.
     const exports = await Promise.race([loaded, turn()]);
-    if (exports === undefined) throw nothingToServe(file, []);
+    const inWorker = this.#parts.listensInWorker();
+    if (exports === undefined) throw nothingToServe(file, { names: [], inWorker });
     const app = this.#module.serve === "listen" ? undefined : findExportedApp(exports, file);
-    if (app === undefined) throw nothingToServe(file, exportNames(exports));
-    return { kind: "exports", app };
+    if (app === undefined) throw nothingToServe(file, { names: exportNames(exports), inWorker });
+    return app.kind === "factory" ? this.#runFactory(app.value, this.#parts.patch) : { kind: "exports", app };
   }
 
   /** Makes a server for an app and has it listen; returns what ends the app. */
@@ -197,12 +230,8 @@ class OwnModule {
     return this.#module.mayDecideReady && this.#source().sendsReady;
   }
 
-  #source(): ReturnType<typeof scanSource> {
-    try {
-      return scanSource(readFileSync(this.#module.entry, "utf8"));
-    } catch {
-      return { sendsReady: false, listens: false };
-    }
+  #source(): Source {
+    return scanSource(textOf(this.#module.entry));
   }
 }
 
@@ -222,6 +251,14 @@ function refusalOf(thrown: unknown, refused: WeakMap<object, ChoirError>): Choir
 function shownFile({ entry }: ModuleBirth): string {
   const relative = path.relative(process.cwd(), entry);
   return relative.startsWith("..") ? entry : relative;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 function turn(): Promise<void> {

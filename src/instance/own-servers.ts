@@ -10,6 +10,7 @@ import { trackConnections } from "../http/connections.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { type AppServer, applyLimits, limitsBeside } from "../http/limits.ts";
 import { acceptorFor, createServer, renewTls, type ServerSettings } from "../http/server.ts";
+import { shareBursts } from "../http/share-bursts.ts";
 import { applyHeaderPolicy } from "../http/write-head.ts";
 import type { Acceptors } from "../http/drain.ts";
 import type { SocketWish } from "../protocol.ts";
@@ -42,6 +43,8 @@ export class OwnServers {
   readonly #servers = new Map<net.Server, OwnServer>();
   /** Servers that speak no HTTP: there is nothing to drain but their listening. */
   readonly #others: ListenHandle[] = [];
+  /** The questions whose sockets a server has. */
+  readonly #asks = new Map<net.Server, number[]>();
   readonly #gates: (() => void)[] = [];
   readonly #withdrawn = new Set<net.Server>();
   readonly #settings: Promise<ServerSettings>;
@@ -49,6 +52,7 @@ export class OwnServers {
   readonly access: Promise<InstanceAccessLog | undefined>;
   #accessLog: InstanceAccessLog | undefined;
   #isOpen = false;
+  #isDraining = false;
   #isClosed = false;
 
   /** `settings` say how requests are to be taken, by the options. */
@@ -57,6 +61,7 @@ export class OwnServers {
     this.#inbox = inbox;
     this.#settings = settings;
     this.access = accessLogOf(role).then((log) => (this.#accessLog = log));
+    void role.lifecycle.drainOrdered.then(() => (this.#isDraining = true));
   }
 
   /** Those that take requests, in the order in which they listened. */
@@ -69,10 +74,13 @@ export class OwnServers {
     const [settings] = await Promise.all([this.#settings, this.access]);
     const sockets = await this.#inbox.ask(wish, schemeOf(server, settings));
     const handles = sockets.map(({ handle }) => handle);
+    const asks = [...new Set(sockets.map(({ ask }) => ask))];
     if (this.#isClosed || this.#withdrawn.delete(server)) {
       for (const handle of handles) handle.close();
+      for (const ask of asks) this.#inbox.release(ask);
       return;
     }
+    this.#asks.set(server, asks);
     if (isHttp(server)) this.#manage(server, settings).handles.push(...handles);
     else this.#others.push(...handles);
     this.#attachAll(server, handles, file);
@@ -80,7 +88,7 @@ export class OwnServers {
 
   /** Something listens, as far as the app can tell. */
   get isServing(): boolean {
-    return this.#servers.size > 0 || this.#others.length > 0;
+    return [...this.#others, ...this.all.flatMap(({ handles }) => handles)].some(isOpen);
   }
 
   /** A server listens on something of its own: it takes connections at once, and is drained like the others. */
@@ -96,6 +104,14 @@ export class OwnServers {
   /** The app has closed a server that waits for its socket. */
   withdraw(server: net.Server): void {
     this.#withdrawn.add(server);
+  }
+
+  /** The app has closed a server: a socket that nobody wants any more is given back, or clients would wait there. */
+  closed(server: net.Server): void {
+    const asks = this.#asks.get(server) ?? [];
+    this.#asks.delete(server);
+    // Draining it closes too, and its successor has the same socket.
+    if (!this.#isDraining) for (const ask of asks) this.#inbox.release(ask);
   }
 
   /** Takes in the server of an app that the file exports; headers and limits are applied already. */
@@ -170,6 +186,7 @@ export class OwnServers {
     this.#accessLog?.open(server);
     this.#role.zones?.open(server);
     const connections: Connections = trackConnections(server);
+    if (this.#role.birth.info.concurrency > 1) shareBursts(server);
     this.connections.add(connections);
     const handles: ListenHandle[] = [];
     const stop = (): void => {
@@ -187,7 +204,8 @@ export class OwnServers {
     const listen = handle.listen.bind(handle);
     handle.listen = () => {
       const open = (): void => {
-        if (birth.module?.isPrivate) return;
+        // One that the app has closed before: it only tried whether it could listen.
+        if (birth.module?.isPrivate || !isOpen(handle)) return;
         // Every listen on a shared socket sets its backlog anew.
         const status = listen(birth.options.backlog);
         if (status !== 0) lifecycle.fail(listenError(status, server));
@@ -206,6 +224,11 @@ export class OwnServers {
 /** Only servers that speak HTTP have a timeout. */
 function isHttp(server: net.Server): server is AppServer {
   return typeof (server as Partial<http.Server>).setTimeout === "function";
+}
+
+/** libuv knows no descriptor of a handle that was closed. */
+function isOpen(handle: ListenHandle): boolean {
+  return handle.fd >= 0;
 }
 
 function schemeOf(server: net.Server, settings: ServerSettings): string {

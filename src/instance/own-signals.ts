@@ -48,12 +48,3 @@ export function hearReady(onReady: () => void): void {
     return true;
   }) as typeof send;
 }
-
-/** Whether a source text calls `process.send("ready")`, or mentions `listen(`: comments do not count. */
-export function scanSource(text: string): { readonly sendsReady: boolean; readonly listens: boolean } {
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|[^:\\])\/\/.*$/gm, "$1");
-  return {
-    sendsReady: /process\s*\.\s*send\s*(?:\?\.|!)?\s*\(\s*(["'`])ready\1/.test(code),
-    listens: /\blisten\s*\(/.test(code),
-  };
-}

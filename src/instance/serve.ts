@@ -9,6 +9,7 @@ import { type Connections, trackConnections } from "../http/connections.ts";
 import { letGo } from "../http/let-go.ts";
 import { askUntilReady } from "../http/private-request.ts";
 import { type Acceptors, listenOn, renewTls, type ServerSettings } from "../http/server.ts";
+import { shareBursts } from "../http/share-bursts.ts";
 import type { InheritedListener, OpenRequest } from "../protocol.ts";
 import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOptions } from "../runner-options.ts";
 import { ChoirError } from "../errors.ts";
@@ -34,8 +35,9 @@ export interface Definition {
 export async function serveInstance(role: InstanceRole, definition: Definition): Promise<void> {
   const { lifecycle, hooks } = role;
   const { extras } = splitOptions(definition.options);
-  // The supervisor has not read this code: it may ask for what cannot change while the supervisor runs.
-  if (role.birth.info.generation > 0) lifecycle.declare(declarationOf(definition.name, definition.options));
+  // The supervisor has not read this code: it may ask for what cannot change while the supervisor runs. That of `choir start` never does.
+  if (role.birth.info.generation > 0 || role.ownServers !== undefined)
+    lifecycle.declare(declarationOf(definition.name, definition.options));
   // Registered first: they run last, when those that the app registered in configureServer have run.
   for (const hook of hookList(extras.hooks?.shutdown)) hooks.add(hook);
   const prepared = await untilStopped(role, prepare(role, definition.configureServer, extras));
@@ -113,6 +115,7 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   access?.open(app.server);
   role.zones?.open(app.server);
   const connections = trackConnections(app.server);
+  if (birth.info.concurrency > 1) shareBursts(app.server);
   role.uncaught.serving(connections);
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;

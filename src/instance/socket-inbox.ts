@@ -18,6 +18,8 @@ export interface ListenHandle {
 }
 
 export interface AskedSocket {
+  /** The question's number. */
+  readonly ask: number;
   readonly handle: ListenHandle;
   readonly address: string;
 }
@@ -64,6 +66,12 @@ export class SocketInbox {
     });
   }
 
+  /** Says that the app has no more use for what it got; others may have. */
+  release(ask: number): void {
+    const message: ToSupervisor = { choir: "unlisten", ask };
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  }
+
   #take(message: SocketMessage, handle: ListenHandle | undefined): void {
     const ask = this.#asks.get(message.ask);
     if (ask === undefined) {
@@ -72,7 +80,7 @@ export class SocketInbox {
       this.#asks.delete(message.ask);
       ask.reject(new Refusal(message.error));
     } else if (handle !== undefined) {
-      ask.sockets[message.index] = { handle, address: message.address };
+      ask.sockets[message.index] = { ask: message.ask, handle, address: message.address };
       if (ask.sockets.filter(Boolean).length < message.count) return;
       this.#asks.delete(message.ask);
       ask.resolve(ask.sockets);

@@ -133,6 +133,11 @@ export class Broker {
     return peer;
   }
 
+  /** Requests, for what connects them with other machines. */
+  get requests(): RequestDesk {
+    return this.#requests;
+  }
+
   /** What it holds at the moment. */
   get stats(): BrokerStats {
     // The bridge is no instance, and its subscription nobody's.
@@ -189,6 +194,9 @@ export class Broker {
     forward: (to, buffer, start, end) => {
       if (!to.outbox.touched) this.#touched.push(to);
       to.outbox.message(buffer, start, end);
+    },
+    flush: () => {
+      if (!this.#isReading) this.#flush();
     },
   };
 

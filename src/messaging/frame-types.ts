@@ -66,7 +66,7 @@ export const REQUEST_FRAME = {
   cancel: 0x13,
   /** To the broker, and on to who asked: place u16, flags u8, payload. The place is the broker's to fill in. */
   answer: 0x14,
-  /** To the client: who was asked, as JSON: an array of `Member`; the index in it is the place in answers. */
+  /** To the client: who was asked, as JSON of `Asked`; the index in its members is the place in answers. */
   asked: 0x15,
   /** To the client: who has this place is gone and will not answer: place u16. */
   gone: 0x16,

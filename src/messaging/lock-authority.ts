@@ -23,6 +23,8 @@ export interface Member {
   readonly id: number;
   /** Unique to the process. */
   readonly uid: string;
+  /** In answers, when it runs on another machine: its host's name and its supervisor's process id, such as `web-2:4711`. */
+  readonly machine?: string;
 }
 
 /** A lock wanted, waited for or held by one instance. The object itself is the claim's identity. */

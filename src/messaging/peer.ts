@@ -43,6 +43,8 @@ export interface DeskHost {
   answer(to: Peer, frame: Buffer): void;
   /** Sends bytes of a frame just read as a message: they wait, and may be dropped, as those do. */
   forward(to: Peer, buffer: Buffer, start: number, end: number): void;
+  /** Sends what was forwarded because of something other than a frame of an instance. */
+  flush(): void;
 }
 
 /** What the broker does for a peer. */
@@ -59,6 +61,8 @@ export type PeerOptions = Pick<OutboxOptions, "clock" | "limit" | "waitMs">;
 
 export class Peer implements BrokerPeer {
   readonly id: number | string;
+  /** It is an instance of this supervisor, or the bridge. */
+  readonly isAway = false;
   /** How others know it. */
   readonly member: Member;
   /** The same as JSON. */

@@ -87,7 +87,7 @@ export interface PubSub {
 
   /**
    * Asks one of the instances that respond to the topic, in turn, and resolves with its answer; this one is asked when no other
-   * responds. `value` is as in `publish`; left out it is null.
+   * of this machine responds, and one of another machine when none of this one does. `value` is as in `publish`; left out it is null.
    * @throws RemoteError with what the responder's handler threw; ChoirError ERR_CHOIR_TIMEOUT (names who was silent),
    * ERR_CHOIR_NO_RESPONDER, ERR_CHOIR_RESPONDER_GONE, ERR_CHOIR_REQUEST_LIMIT, ERR_CHOIR_TOPIC, ERR_CHOIR_VALUE,
    * ERR_CHOIR_PUBSUB_CLOSED; the signal's reason; all as a rejection.
@@ -95,7 +95,7 @@ export interface PubSub {
   request<T = unknown>(topic: string, value?: unknown, options?: RequestOptions): Promise<T>;
 
   /**
-   * Asks every other instance that responds to the topic, and resolves when all have answered or at the deadline: with what came,
+   * Asks every other instance that responds to the topic, on all machines, and resolves when all have answered or at the deadline: with what came,
    * and with who did not answer. Nobody responding is no error.
    * @throws as `request`, but for what concerns a single responder.
    */

@@ -1,5 +1,6 @@
 /** Errors that travel from the instance in which they were thrown to the one that asked. Used in the instance. */
 import { describeThrown } from "../errors.ts";
+import { MAX_OUTCOME_BYTES } from "./frame-types.ts";
 import type { Member } from "./lock-authority.ts";
 
 /** What was thrown in another instance: its name, message, code and stack, but not its class. */
@@ -27,20 +28,49 @@ export interface SentRemoteError {
   readonly stack?: string;
 }
 
-/** Longer texts are cut: an error must always fit into a frame. */
-const MOST_CHARACTERS = 8192;
+/** Longer texts are cut, the second time when control characters have made a text six times as long: an error must always fit. */
+const MOST_CHARACTERS = [8192, 1024];
 
-/** Makes what travels of anything thrown. */
+/** Makes what travels of anything thrown, at most `MAX_OUTCOME_BYTES`; never throws. */
 export function encodeError(thrown: unknown): string {
-  const isError = thrown instanceof Error;
-  const code = (thrown as { code?: unknown } | null | undefined)?.code;
-  const sent: SentRemoteError = {
-    name: isError && typeof thrown.name === "string" ? cut(thrown.name) : "Error",
-    message: cut(describeThrown(thrown)),
-    ...(typeof code === "string" ? { code: cut(code) } : typeof code === "number" ? { code } : {}),
-    ...(isError && typeof thrown.stack === "string" ? { stack: cut(thrown.stack) } : {}),
+  let text = "";
+  for (const most of MOST_CHARACTERS) {
+    text = JSON.stringify(describeError(thrown, most));
+    if (Buffer.byteLength(text) <= MAX_OUTCOME_BYTES) break;
+  }
+  return text;
+}
+
+function describeError(thrown: unknown, most: number): SentRemoteError {
+  const textOf = (property: string): string | undefined => {
+    const value = isError(thrown) ? read(thrown, property) : undefined;
+    return typeof value === "string" ? value.slice(0, most) : undefined;
   };
-  return JSON.stringify(sent);
+  const code = read(thrown, "code");
+  const stack = textOf("stack");
+  return {
+    name: textOf("name") ?? "Error",
+    message: describeThrown(thrown).slice(0, most),
+    ...(typeof code === "string" ? { code: code.slice(0, most) } : typeof code === "number" ? { code } : {}),
+    ...(stack !== undefined && { stack }),
+  };
+}
+
+function isError(thrown: unknown): boolean {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+/** A property of anything: a getter or a proxy may throw. */
+function read(thrown: unknown, property: string): unknown {
+  try {
+    return (thrown as Record<string, unknown> | null | undefined)?.[property];
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes the error of what travelled; of anything, since the other side may be of another make. */
@@ -56,8 +86,4 @@ export function decodeError(sent: unknown, from?: Member): RemoteError {
     },
     from,
   );
-}
-
-function cut(text: string): string {
-  return text.slice(0, MOST_CHARACTERS);
 }

@@ -3,24 +3,25 @@
  * The deadline is kept here: the broker forgets a request when it has its answers or is told to.
  */
 import { ChoirError, quote } from "../errors.ts";
+import type { ValuedHead } from "./batch.ts";
 import { FLAG, REQUEST_FRAME, frameError, type FrameReader } from "./frames.ts";
 import type { Member } from "./lock-authority.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Subscription } from "./pubsub.ts";
 import { decodeError, encodeError } from "./remote-error.ts";
-import type { Answer, Answers, FailedAnswer, RequestHandler, RequestOptions } from "./requests.ts";
+import { checkTimeout, goneError, timeoutError } from "./request-errors.ts";
+import type { Answer, Answers, Asked, FailedAnswer, RequestHandler, RequestOptions } from "./requests.ts";
 import { TopicTable } from "./topic-table.ts";
 import { checkPattern, checkTopic } from "./topics.ts";
 import { decodePayload, encodeValue, type Encoded } from "./value.ts";
-
-const DEFAULT_TIMEOUT_MS = 5000;
-const LONGEST_TIMEOUT_MS = 0x7f_ff_ff_ff;
 
 /** A request that is under way. */
 interface Asking {
   readonly topic: string;
   /** Who was asked, in the order of their places; undefined until the broker has said. */
   members: readonly Member[] | undefined;
+  /** Whether only this machine's instances could be asked. */
+  unreached: boolean;
   /** The places that have answered or are gone. */
   readonly settled: Set<number>;
   readonly answers: Answer[];
@@ -71,10 +72,7 @@ export class RequestClient {
           if (failure === undefined) resolve(asking.answers[0]?.value);
           else reject(failure.error);
         },
-        left(from) {
-          const what = `Instance ${from.id} ended before it answered the request ${quote(topic)}`;
-          reject(new ChoirError("ERR_CHOIR_RESPONDER_GONE", what));
-        },
+        left: (from) => reject(goneError(topic, from)),
         late: () => reject(timeoutError(asking, options?.timeout)),
       }));
     });
@@ -87,7 +85,8 @@ export class RequestClient {
         const { answers, failed } = asking;
         const finish = (): void => {
           const heard = new Set([...answers, ...failed].map(({ from }) => from));
-          resolve({ answers, failed, silent: (asking.members ?? []).filter((member) => !heard.has(member)) });
+          const silent = (asking.members ?? []).filter((member) => !heard.has(member));
+          resolve({ answers, failed, silent, unreached: asking.unreached });
         };
         const late = (): void => {
           if (asking.members === undefined) reject(timeoutError(asking, options?.timeout));
@@ -159,6 +158,7 @@ export class RequestClient {
     const asking: Asking = {
       topic,
       members: undefined,
+      unreached: false,
       settled: new Set(),
       answers: [],
       failed: [],
@@ -174,7 +174,17 @@ export class RequestClient {
     asking.ends = endsOf(asking);
     this.#asking.set(id, asking);
     pipe.expect(id, { resolve: () => {}, reject: (error) => this.#end(id)?.reject(error) });
-    pipe.send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
+    this.#send({ type: REQUEST_FRAME.request, id, flags, topic }, encoded);
+  }
+
+  #send(head: ValuedHead, encoded: Encoded): void {
+    try {
+      this.#pipe.send(head, encoded);
+    } catch (error) {
+      // It is too long.
+      this.#end(head.id);
+      throw error;
+    }
   }
 
   /** Forgets a request: nothing that comes for it matters any more. */
@@ -197,7 +207,9 @@ export class RequestClient {
     const asking = this.#asking.get(id);
     if (asking === undefined) return;
     if (frame.type === REQUEST_FRAME.asked) {
-      asking.members = JSON.parse(frame.buffer.toString("utf8", frame.body + 4, frame.end)) as Member[];
+      const asked = JSON.parse(frame.buffer.toString("utf8", frame.body + 4, frame.end)) as Asked;
+      asking.members = asked.members;
+      asking.unreached = asked.unreached === true;
       // Nobody responds; for one alone that is a refusal.
       if (asking.members.length === 0) this.#end(id)?.ends.came();
       return;
@@ -232,16 +244,14 @@ export class RequestClient {
     void this.#handle(id, { topic, responder, value: () => decodePayload(buffer, { flags, start, end }) });
   }
 
-  async #handle(id: number, { topic, responder, value }: Asked): Promise<void> {
-    let encoded: Encoded | undefined;
+  async #handle(id: number, { topic, responder, value }: Incoming): Promise<void> {
     try {
       const result = await responder.handler(value(), { topic });
-      encoded = result === undefined ? undefined : encodeValue(result);
+      // What is too long for a frame throws here too.
+      this.#reply(id, result === undefined ? undefined : encodeValue(result), false);
     } catch (error) {
       this.#reply(id, encodeError(error), true);
-      return;
     }
-    this.#reply(id, encoded, false);
   }
 
   #reply(id: number, encoded: Encoded | undefined, failed: boolean): void {
@@ -257,7 +267,7 @@ interface Wish {
   readonly flags: number;
 }
 
-interface Asked {
+interface Incoming {
   readonly topic: string;
   readonly responder: Responder;
   /** Decodes; to be called before anything is awaited, since it reads the frame. */
@@ -277,18 +287,4 @@ function take(asking: Asking, from: Member, { buffer, body, end }: FrameReader):
   } catch (error) {
     asking.failed.push({ from, error: decodeError(error, from) });
   }
-}
-
-function checkTimeout(timeout: number = DEFAULT_TIMEOUT_MS): number {
-  if (typeof timeout === "number" && timeout > 0 && timeout <= LONGEST_TIMEOUT_MS) return timeout;
-  throw new RangeError(
-    `timeout of a request must be milliseconds from 1 to ${LONGEST_TIMEOUT_MS}, such as 5000, got ${quote(timeout)}`,
-  );
-}
-
-function timeoutError({ topic, members }: Asking, timeout = DEFAULT_TIMEOUT_MS): ChoirError {
-  const [member] = members ?? [];
-  const who = member === undefined ? "The supervisor" : `Instance ${member.id}`;
-  const did = member === undefined ? "did not pass on" : "did not answer";
-  return new ChoirError("ERR_CHOIR_TIMEOUT", `${who} ${did} the request ${quote(topic)} within ${timeout} ms`);
 }

@@ -4,10 +4,12 @@
  *
  * Both travel as messages do: whoever does not read them holds those who send, and loses the oldest after that. Who asks keeps
  * the deadline, so that a lost one is a late one.
+ *
+ * With an engine, instances of other machines respond here as strangers, and requests of other machines come as strangers too:
+ * to the desk they differ from instances only in that one of this machine is asked first.
  */
 import {
   FLAG,
-  HEAD_BYTES,
   MAX_VALUE_BYTES,
   REFUSAL,
   REQUEST_FRAME,
@@ -20,6 +22,17 @@ import {
   type FrameReader,
 } from "./frames.ts";
 import type { DeskHost, Peer } from "./peer.ts";
+import {
+  encodeGone,
+  readRequest,
+  refusalOf,
+  type Desk,
+  type Elsewhere,
+  type Party,
+  type Pending,
+  type Responding,
+  type Stranger,
+} from "./request-party.ts";
 import { TopicTable, type Match } from "./topic-table.ts";
 import { isPattern } from "./topics.ts";
 
@@ -30,32 +43,19 @@ export interface RequestDeskOptions {
   readonly maxRequests: number;
 }
 
-/** A request that has not been answered by everyone. */
-interface Pending {
-  readonly id: number;
-  readonly from: Peer;
-  /** Its id at `from`. */
-  readonly fromId: number;
-  /** The place of each who has not answered. */
-  readonly waiting: Map<Peer, number>;
-}
-
-/** What the desk knows of one instance. */
-interface Desk {
-  readonly patterns: Set<string>;
-  /** Its own requests, by its ids. */
-  readonly asking: Map<number, Pending>;
-  /** What it is to answer, by our ids. */
-  readonly asked: Map<number, Pending>;
-}
+/** Who is asked at a time: their list must fit into a frame, and their places into two bytes. */
+const MOST_ASKED = 4000;
 
 export class RequestDesk {
   readonly #host: DeskHost;
   readonly #options: RequestDeskOptions;
-  readonly #responders = new TopicTable<Peer>();
-  readonly #desks = new Map<Peer, Desk>();
+  readonly #responders = new TopicTable<Party>();
+  readonly #desks = new Map<Party, Desk>();
+  /** The instances of this supervisor that have responded, by uid. */
+  readonly #here = new Map<string, Peer>();
   /** Whose turn it is, for as long as the responders of a topic stay the same. */
-  readonly #turns = new WeakMap<Match<Peer>, number>();
+  readonly #turns = new WeakMap<Match<Party>, number>();
+  #elsewhere: Elsewhere | undefined;
   #lastId = 0;
 
   constructor(host: DeskHost, options: RequestDeskOptions) {
@@ -63,11 +63,24 @@ export class RequestDesk {
     this.#options = options;
   }
 
+  /** Connects it with other machines. */
+  connect(elsewhere: Elsewhere): void {
+    this.#elsewhere = elsewhere;
+  }
+
   /** Requests that wait for an answer. */
   get pending(): number {
     let count = 0;
     for (const { asking } of this.#desks.values()) count += asking.size;
     return count;
+  }
+
+  /** The instances of this supervisor that respond. */
+  get responding(): readonly Responding[] {
+    return [...this.#here.values()].flatMap((peer) => {
+      const patterns = [...(this.#desks.get(peer)?.patterns ?? [])];
+      return patterns.length === 0 ? [] : [{ member: peer.member, patterns }];
+    });
   }
 
   onFrame(peer: Peer, frame: FrameReader): void {
@@ -78,7 +91,10 @@ export class RequestDesk {
         return;
       case REQUEST_FRAME.endRespond: {
         const topic = frame.topic();
-        if (this.#desks.get(peer)?.patterns.delete(topic) === true) this.#responders.remove(topic, peer);
+        if (this.#desks.get(peer)?.patterns.delete(topic) === true) {
+          this.#responders.remove(topic, peer);
+          this.#elsewhere?.changed();
+        }
         this.#host.answer(peer, encodeAnswer(FRAME.ack, id));
         return;
       }
@@ -96,23 +112,62 @@ export class RequestDesk {
     }
   }
 
-  /** The instance is gone: its requests are forgotten, and who waits for it is told. */
-  onGone(peer: Peer): void {
-    const desk = this.#desks.get(peer);
+  /** It is gone: its requests are forgotten, and who waits for it is told. */
+  onGone(party: Party): void {
+    const desk = this.#desks.get(party);
     if (desk === undefined) return;
-    this.#desks.delete(peer);
-    for (const pattern of desk.patterns) this.#responders.remove(pattern, peer);
+    this.#desks.delete(party);
+    if (!party.isAway && this.#here.delete(party.member.uid)) this.#elsewhere?.changed();
+    for (const pattern of desk.patterns) this.#responders.remove(pattern, party);
     for (const pending of desk.asking.values()) this.#forget(pending);
-    for (const pending of desk.asked.values()) {
-      this.#host.answer(pending.from, encodeGone(pending.fromId, pending.waiting.get(peer) ?? 0));
-      this.#settle(pending, peer);
-    }
+    for (const pending of desk.asked.values()) this.#leave(pending, party);
   }
 
-  #deskOf(peer: Peer): Desk {
-    let desk = this.#desks.get(peer);
+  /** Has an instance of another machine respond to these, and to nothing else. */
+  setResponding(stranger: Stranger, patterns: ReadonlySet<string>): void {
+    const desk = this.#deskOf(stranger);
+    for (const pattern of desk.patterns) if (!patterns.has(pattern)) this.#responders.remove(pattern, stranger);
+    for (const pattern of patterns) if (!desk.patterns.has(pattern)) this.#responders.add(pattern, stranger);
+    desk.patterns.clear();
+    for (const pattern of patterns) desk.patterns.add(pattern);
+  }
+
+  /** Whether an answer of it is waited for. */
+  isAwaited(party: Party): boolean {
+    return (this.#desks.get(party)?.asked.size ?? 0) > 0;
+  }
+
+  /** An answer of another machine's instance, or that there will be none. Throws as `onFrame`. */
+  onStranger(stranger: Stranger, frame: FrameReader): void {
+    const id = frame.id();
+    if (frame.type === REQUEST_FRAME.answer) this.#answer(stranger, id, frame);
+    else if (frame.type === REQUEST_FRAME.gone) {
+      const pending = this.#desks.get(stranger)?.asked.get(id);
+      if (pending !== undefined) this.#leave(pending, stranger);
+    } else throw frameError(`type ${frame.type} between machines`);
+    this.#host.flush();
+  }
+
+  /**
+   * A request of another machine for an instance of this one. When that has ended or responds no more, which the other machine
+   * did not know yet, another one is asked, unless all were. Throws as `onFrame`.
+   */
+  ask(visitor: Stranger, uid: string, frame: FrameReader): void {
+    const id = frame.id();
+    const { match, isForAll } = this.#requested(frame);
+    const meant = this.#here.get(uid);
+    const isHere = meant !== undefined && match.targets.includes(meant);
+    const [other] = isHere || isForAll ? [] : this.#choose(match, visitor);
+    const target = isHere ? meant : other;
+    if (target === undefined || target.isAway) visitor.take(encodeGone(id, 0));
+    else this.#pass({ from: visitor, fromId: id, targets: [target] }, frame);
+    this.#host.flush();
+  }
+
+  #deskOf(party: Party): Desk {
+    let desk = this.#desks.get(party);
     if (desk === undefined)
-      this.#desks.set(peer, (desk = { patterns: new Set(), asking: new Map(), asked: new Map() }));
+      this.#desks.set(party, (desk = { patterns: new Set(), asking: new Map(), asked: new Map() }));
     return desk;
   }
 
@@ -126,121 +181,124 @@ export class RequestDesk {
       return;
     }
     patterns.add(pattern);
+    this.#here.set(peer.member.uid, peer);
     this.#responders.add(pattern, peer);
+    this.#elsewhere?.changed();
     this.#host.answer(peer, encodeAnswer(FRAME.ack, id));
   }
 
+  #requested(frame: FrameReader): { match: Match<Party>; isForAll: boolean } {
+    const { topicStart, topicEnd, isForAll } = readRequest(frame);
+    return { match: this.#responders.matchBytes(frame.buffer, topicStart, topicEnd), isForAll };
+  }
+
   #request(from: Peer, fromId: number, frame: FrameReader): void {
-    const { buffer, start, body, end } = frame;
-    const flags = buffer[body + 4] ?? 0;
-    const topicStart = body + 6;
-    const topicEnd = topicStart + (buffer[body + 5] ?? 0);
-    if (topicStart > end || topicEnd > end) throw frameError("a request that ends within its topic");
-    if ((flags & ~(FLAG.bytes | FLAG.all)) !== 0) throw frameError("a request with unknown flags");
-    if (end - topicEnd > MAX_VALUE_BYTES) throw frameError(`a value of ${end - topicEnd} bytes`);
-    const match = this.#responders.matchBytes(buffer, topicStart, topicEnd);
-    const { asking } = this.#deskOf(from);
-    if (asking.has(fromId)) throw frameError("a request whose id is in use");
-    const isForAll = (flags & FLAG.all) !== 0;
-    const targets = isForAll ? match.targets.filter((peer) => peer !== from) : this.#choose(match, from);
-    const refusal = this.#refusal(fromId, {
+    const { match, isForAll } = this.#requested(frame);
+    const asking = this.#desks.get(from)?.asking;
+    if (asking?.has(fromId) === true) throw frameError("a request whose id is in use");
+    const unreached = this.#elsewhere?.isReached === false;
+    const others = (): readonly Party[] => match.targets.filter((party) => party !== from).slice(0, MOST_ASKED);
+    const targets = isForAll ? others() : this.#choose(match, from);
+    const refusal = refusalOf(fromId, {
       topic: match.topic,
-      isForAll,
-      targets: targets.length,
-      asking: asking.size,
+      isAsked: isForAll || targets.length > 0,
+      asking: asking?.size ?? 0,
+      maxRequests: this.#options.maxRequests,
+      unreached,
     });
     if (refusal !== undefined) {
       this.#host.answer(from, refusal);
       return;
     }
-    this.#host.answer(
-      from,
-      encodeText(REQUEST_FRAME.asked, fromId, `[${targets.map(({ memberText }) => memberText).join()}]`),
-    );
-    if (targets.length === 0) return;
-    const pending = { id: this.#nextId(), from, fromId, waiting: new Map(targets.map((peer, place) => [peer, place])) };
-    asking.set(fromId, pending);
-    writeUint32(buffer, pending.id, body);
+    const members = targets.map(({ memberText }) => memberText).join();
+    const asked = `{"members":[${members}]${unreached ? ',"unreached":true' : ""}}`;
+    this.#host.answer(from, encodeText(REQUEST_FRAME.asked, fromId, asked));
+    if (targets.length > 0) this.#pass({ from, fromId, targets }, frame);
+  }
+
+  #pass({ from, fromId, targets }: Passed, { buffer, start, body, end }: FrameReader): void {
+    this.#lastId = (this.#lastId + 1) >>> 0;
+    const id = this.#lastId;
+    const pending = { id, from, fromId, waiting: new Map(targets.map((party, place) => [party, place])) };
+    this.#deskOf(from).asking.set(fromId, pending);
+    writeUint32(buffer, id, body);
     for (const to of targets) {
-      this.#deskOf(to).asked.set(pending.id, pending);
-      this.#host.forward(to, buffer, start, end);
+      this.#deskOf(to).asked.set(id, pending);
+      this.#forward(to, buffer, start, end);
     }
   }
 
-  /** The next in turn, one that reads what it gets if there is such; who asks is the last choice. */
-  #choose(match: Match<Peer>, from: Peer): readonly Peer[] {
+  /**
+   * The next in turn of this machine, one that reads what it gets if there is such; then who asks itself; and only then the next
+   * of other machines: what can be answered here costs no network, and goes on without one.
+   */
+  #choose(match: Match<Party>, from: Party): readonly Party[] {
     const { targets } = match;
     const turn = this.#turns.get(match) ?? 0;
     this.#turns.set(match, (turn + 1) % (targets.length || 1));
-    let second: Peer | undefined;
+    let slow: Party | undefined;
+    let away: Party | undefined;
     for (let step = 0; step < targets.length; step++) {
-      const peer = targets[(turn + step) % targets.length];
-      if (peer === undefined || peer === from) continue;
-      if (!peer.outbox.behind) return [peer];
-      second ??= peer;
+      const party = targets[(turn + step) % targets.length];
+      if (party === undefined || party === from) continue;
+      if (party.isAway) away ??= party;
+      else if (party.outbox.behind) slow ??= party;
+      else return [party];
     }
-    if (second !== undefined) return [second];
-    return targets.length === 0 ? [] : [from];
+    const last = slow ?? (targets.includes(from) ? from : away);
+    return last === undefined ? [] : [last];
   }
 
-  #refusal(id: number, { topic, isForAll, targets, asking }: Refusable): Buffer | undefined {
-    const { maxRequests } = this.#options;
-    if (targets === 0 && !isForAll) {
-      return encodeRefusal(id, REFUSAL.noResponder, `No instance responds to "${topic}"`);
-    }
-    if (asking < maxRequests) return undefined;
-    const text = `Request "${topic}" was not sent: ${maxRequests} requests of this instance are unanswered, which is the limit`;
-    return encodeRefusal(id, REFUSAL.requestLimit, text);
-  }
-
-  #answer(peer: Peer, id: number, { buffer, start, body, end }: FrameReader): void {
+  #answer(party: Party, id: number, { buffer, start, body, end }: FrameReader): void {
     const flags = buffer[body + 6] ?? 0;
     if (body + 7 > end) throw frameError("an answer without its flags");
     if ((flags & ~(FLAG.bytes | FLAG.failed | FLAG.none)) !== 0) throw frameError("an answer with unknown flags");
     if (end - body - 7 > MAX_VALUE_BYTES) throw frameError(`a value of ${end - body - 7} bytes`);
-    const pending = this.#desks.get(peer)?.asked.get(id);
-    const place = pending?.waiting.get(peer);
+    const pending = this.#desks.get(party)?.asked.get(id);
+    const place = pending?.waiting.get(party);
     // Nobody waits any more, or never did: an answer too late is no fault.
     if (pending === undefined || place === undefined) return;
-    this.#settle(pending, peer);
+    this.#settle(pending, party);
     writeUint32(buffer, pending.fromId, body);
     buffer[body + 4] = place >>> 8;
     buffer[body + 5] = place;
-    this.#host.forward(pending.from, buffer, start, end);
+    this.#forward(pending.from, buffer, start, end);
   }
 
-  #settle(pending: Pending, peer: Peer): void {
-    pending.waiting.delete(peer);
-    this.#desks.get(peer)?.asked.delete(pending.id);
+  /** It will not answer any more, and who waits for it is told. */
+  #leave(pending: Pending, party: Party): void {
+    const gone = encodeGone(pending.fromId, pending.waiting.get(party) ?? 0);
+    this.#settle(pending, party);
+    if (pending.from.isAway) pending.from.take(gone);
+    else this.#host.answer(pending.from, gone);
+  }
+
+  #settle(pending: Pending, party: Party): void {
+    pending.waiting.delete(party);
+    this.#desks.get(party)?.asked.delete(pending.id);
     if (pending.waiting.size === 0) this.#desks.get(pending.from)?.asking.delete(pending.fromId);
   }
 
   #forget(pending: Pending | undefined): void {
     if (pending === undefined) return;
-    for (const peer of pending.waiting.keys()) this.#desks.get(peer)?.asked.delete(pending.id);
+    for (const party of pending.waiting.keys()) {
+      this.#desks.get(party)?.asked.delete(pending.id);
+      // Its own supervisor is to forget it as well.
+      if (party.isAway) party.take(encodeAnswer(REQUEST_FRAME.cancel, pending.id));
+    }
     pending.waiting.clear();
     this.#desks.get(pending.from)?.asking.delete(pending.fromId);
   }
 
-  #nextId(): number {
-    this.#lastId = (this.#lastId + 1) >>> 0;
-    return this.#lastId;
+  #forward(to: Party, buffer: Buffer, start: number, end: number): void {
+    if (to.isAway) to.take(buffer.subarray(start, end));
+    else this.#host.forward(to, buffer, start, end);
   }
 }
 
-interface Refusable {
-  readonly topic: string;
-  readonly isForAll: boolean;
-  readonly targets: number;
-  readonly asking: number;
-}
-
-function encodeGone(id: number, place: number): Buffer {
-  const buffer = Buffer.allocUnsafe(HEAD_BYTES + 6);
-  writeUint32(buffer, buffer.length - 4, 0);
-  buffer[4] = REQUEST_FRAME.gone;
-  writeUint32(buffer, id, HEAD_BYTES);
-  buffer[HEAD_BYTES + 4] = place >>> 8;
-  buffer[HEAD_BYTES + 5] = place;
-  return buffer;
+/** A request and those whom it goes to. */
+interface Passed {
+  readonly from: Party;
+  readonly fromId: number;
+  readonly targets: readonly Party[];
 }

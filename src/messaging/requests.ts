@@ -39,4 +39,15 @@ export interface Answers<T = unknown> {
   readonly failed: readonly FailedAnswer[];
   /** Who did not answer in time, or is gone. */
   readonly silent: readonly Member[];
+  /**
+   * Whether other machines could not be asked, since the engine between them could not be reached: then these are the instances of
+   * this machine. Always false without an engine.
+   */
+  readonly unreached: boolean;
+}
+
+/** Who was asked, as the broker tells who asks. */
+export interface Asked {
+  readonly members: readonly Member[];
+  readonly unreached?: boolean;
 }

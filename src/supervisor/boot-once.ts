@@ -24,10 +24,10 @@ export async function bootOnce(setup: SupervisorSetup): Promise<Boot> {
   const sockets = await openSockets(setup, emit);
   try {
     const broker = new Broker({ clock: systemClock });
-    const launcher = makeLauncher(setup, { sockets, emit, tls, broker }, 1);
+    const launcher = makeLauncher(setup, { sockets, emit, tls, broker });
     launcher.prepare(0);
     return await new Promise<Boot>((resolve) => {
-      launcher.launch({ slot: 0, generation: 0, restarts: 0 }, observerOf(setup, resolve));
+      launcher.launch({ slot: 0, generation: 0, restarts: 0, instances: 1 }, observerOf(setup, resolve));
     });
   } finally {
     tls?.stop();

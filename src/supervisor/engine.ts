@@ -2,10 +2,12 @@
  * Opens the bridge to other machines: reads the secrets, loads the engine's client.
  * Runs in the supervisor, which loads it only with --pub-sub-url.
  */
+import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { EngineAccess } from "../messaging/bridges/access.ts";
 import { Bridge } from "../messaging/bridges/bridge.ts";
+import { machineName } from "../messaging/bridges/directory.ts";
 import { Names } from "../messaging/bridges/names.ts";
 import { SharedLocks } from "../messaging/bridges/shared-locks.ts";
 import { Broker } from "../messaging/broker.ts";
@@ -35,7 +37,8 @@ export async function openBridge(source: EngineSource, { clock, emit }: EngineSe
   const names = new Names(prefix);
   const locks = new SharedLocks({ names, clock, hasLocks: engine.hasLocks });
   const broker = new Broker({ clock, locks });
-  return { broker, bridge: new Bridge({ broker, engine, locks, names, bufferLimit, clock, report: emit }) };
+  const machine = machineName(hostname(), process.pid);
+  return { broker, bridge: new Bridge({ broker, engine, locks, names, machine, bufferLimit, clock, report: emit }) };
 }
 
 async function engineAccess(source: EngineSource): Promise<EngineAccess> {

@@ -239,6 +239,7 @@ export class Instance {
         this.#inquiries.hear(message);
         return;
       case "listen":
+      case "unlisten":
       case "http1-only":
       case "declared":
       // Of the app, not of this instance: src/supervisor/tls.ts and kept-options.ts say it once.

@@ -47,7 +47,7 @@ export class KeptOptions {
   readonly #running: RunningOptions;
   readonly #emit: (event: ChoirEvent) => void;
   /** The newest generation whose code has been heard of. */
-  #heard = 0;
+  #heard = -1;
 
   constructor(running: RunningOptions, emit: (event: ChoirEvent) => void) {
     this.#running = running;

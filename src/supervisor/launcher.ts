@@ -30,6 +30,8 @@ export interface Place {
   readonly generation: number;
   /** How often the slot has been filled anew. */
   readonly restarts: number;
+  /** How many instances there are to be at that moment. */
+  readonly instances: number;
 }
 
 /** Makes the process of an instance, with its logs and messages connected. */
@@ -63,7 +65,6 @@ export interface Program {
 
 export interface LauncherSetup {
   readonly name: string;
-  readonly concurrency: number;
   readonly program: Program;
   /** Those that instances are born with. */
   readonly sockets: readonly BoundSocket[];
@@ -81,8 +82,8 @@ export interface LauncherSetup {
   readonly emit: (event: ChoirEvent) => void;
   /** Set when TLS is served. */
   readonly tls: TlsKeeper | undefined;
-  /** How large the heap of each may grow; undefined to leave that to V8. */
-  readonly heapMiB: number | undefined;
+  /** How large the heap of one among so many may grow, in MiB; undefined to leave that to V8. */
+  readonly heapOf: (instances: number) => number | undefined;
   /** Whom the instances run as, when that is not who the supervisor is. */
   readonly identity: Identity | undefined;
   readonly keptOptions: KeptOptions;
@@ -96,8 +97,6 @@ const NOT_INHERITED = /^--inspect(-brk|-wait|-port|-publish-uid)?(=|$)/;
 /** Makes the launcher of a supervisor. */
 export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
   const inherited = setup.program.execArgv.filter((flag) => !NOT_INHERITED.test(flag));
-  const heap = setup.heapMiB === undefined ? [] : [`--max-old-space-size=${setup.heapMiB}`];
-  const execArgv = [...inherited, ...heap, INSPECT_PORT_FLAG, "--import", PRELOAD];
   const patients = new WeakMap<Instance, Patient>();
   const locations = new Locations(setup.program);
   return {
@@ -108,7 +107,7 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
         ...setup.program,
         entry,
         cwd,
-        execArgv,
+        execArgv: [...inherited, ...heapFlags(setup, place), INSPECT_PORT_FLAG, "--import", PRELOAD],
         environment: environmentOf(setup, birthOf(setup, spec, entry)),
         identity: setup.identity,
         listenerFds: setup.sockets.map((socket) => socket.fd),
@@ -152,6 +151,11 @@ function adopt(
   };
 }
 
+function heapFlags({ heapOf }: LauncherSetup, { instances }: Place): string[] {
+  const heapMiB = heapOf(instances);
+  return heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`];
+}
+
 function environmentOf({ program, identity }: LauncherSetup, birth: InstanceBirth): NodeJS.ProcessEnv {
   return { ...instanceEnvironment(birth), ...program.environment, ...identity?.environment };
 }
@@ -164,7 +168,7 @@ function birthOf(setup: LauncherSetup, place: Place & InstanceSpec, entry: strin
       uid: place.uid,
       generation: place.generation,
       name: setup.name,
-      concurrency: setup.concurrency,
+      concurrency: place.instances,
       startedAt: new Date(setup.clock.date()).toISOString(),
       restarts: place.restarts,
     },

@@ -159,7 +159,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   const { sockets, emit, control, tls, broker } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
-  const launcher = makeLauncher(setup, surroundings, instances);
+  const launcher = makeLauncher(setup, surroundings);
   const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
   const context = { launcher, clock, emit, ending, engine: () => broker.stats.engine };
   const supervisor = new Supervisor(supervisorOptions(setup, { instances, sockets }), context);
@@ -219,12 +219,10 @@ function supervisorOptions(
 export function makeLauncher(
   setup: SupervisorSetup,
   { sockets, emit, tls, broker, watch }: Pick<Surroundings, "sockets" | "emit" | "tls" | "broker" | "watch">,
-  concurrency: number,
 ): Launcher & Examiner {
   const { options } = setup;
   return createLauncher({
     ...setup,
-    concurrency,
     sockets: sockets.bound,
     desk: sockets.desk,
     watch,
@@ -233,19 +231,24 @@ export function makeLauncher(
     keptOptions: new KeptOptions(setup, emit),
     tls,
     broker,
-    heapMiB: heapOf(setup, concurrency, emit),
+    heapOf: heapShares(setup, emit),
     clock: systemClock,
     emit,
   });
 }
 
-/** Undefined where V8's own choice stands. */
-function heapOf({ program, options }: SupervisorSetup, instances: number, emit: Emit): number | undefined {
+/** What each instance's share is, by their number; undefined where V8's own choice stands. Says so whenever it changes. */
+function heapShares({ program, options }: SupervisorSetup, emit: Emit): (instances: number) => number | undefined {
   const limit = groupMemoryLimit();
-  if (limit === undefined || isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"])) return undefined;
-  const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
-  emit({ event: "heap-shared", heapMiB, limitBytes: limit });
-  return heapMiB;
+  const isGiven = isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"]);
+  let said: number | undefined;
+  return (instances) => {
+    if (limit === undefined || isGiven) return undefined;
+    const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
+    if (heapMiB !== said) emit({ event: "heap-shared", heapMiB, limitBytes: limit, isNew: said !== undefined });
+    said = heapMiB;
+    return heapMiB;
+  };
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {

@@ -6,8 +6,7 @@ export interface SignalTargets {
   stop(by: string): void;
   forceStop(by: string): void;
   restart(by: string): Promise<unknown>;
-  scale(instances: number, by: string): Promise<unknown>;
-  snapshot(): { readonly instances: number };
+  scaleBy(change: number, by: string): Promise<unknown>;
 }
 
 export interface SignalSetup {
@@ -43,6 +42,6 @@ export function handleSignals(supervisor: SignalTargets, { clock, hasTerminal, r
   process.on("SIGUSR2", reopenLogs);
   // With a terminal the kernel sends these two to a program in the background that reads or writes.
   if (hasTerminal) return;
-  process.on("SIGTTIN", () => void supervisor.scale(supervisor.snapshot().instances + 1, "SIGTTIN"));
-  process.on("SIGTTOU", () => void supervisor.scale(Math.max(1, supervisor.snapshot().instances - 1), "SIGTTOU"));
+  process.on("SIGTTIN", () => void supervisor.scaleBy(1, "SIGTTIN"));
+  process.on("SIGTTOU", () => void supervisor.scaleBy(-1, "SIGTTOU"));
 }

@@ -10,6 +10,7 @@ import { ChoirError, describeThrown, quote } from "../errors.ts";
 import { isSocketWish, type RefusedSocket, type SocketWish } from "../protocol.ts";
 import { formatTcp } from "./addresses.ts";
 import type { Child } from "./child.ts";
+import { SharedSockets, type SharedSocketsSetup } from "./shared-sockets.ts";
 import { type BoundSocket, bindSockets, type SocketOptions } from "./sockets.ts";
 
 export interface SocketDeskSetup {
@@ -23,18 +24,8 @@ export interface SocketDeskSetup {
   readonly isPrivate: boolean;
   /** What the service manager has passed: it is used for what an app asks for, where it fits. */
   readonly passed: readonly BoundSocket[];
-}
-
-/** Sockets that were bound for one wish. */
-interface Entry {
-  readonly scheme: string;
-  readonly sockets: Promise<readonly BoundSocket[]>;
-  bound: readonly BoundSocket[];
-  readonly holders: Set<Child>;
-  /** The latest generation that asked. */
-  generation: number;
-  /** When it was asked for first, in order. */
-  readonly order: number;
+  /** Binds; for tests. */
+  readonly bind?: (options: SocketOptions, clock: Clock) => Promise<readonly BoundSocket[]>;
 }
 
 /** An app that asks for more different addresses than this is listening by mistake in a loop. */
@@ -42,8 +33,9 @@ const MOST_ENTRIES = 256;
 
 export class SocketDesk {
   readonly #setup: SocketDeskSetup;
-  readonly #entries = new Map<string, Entry>();
-  #latestReady = 0;
+  readonly #entries = new Map<string, SharedSockets>();
+  /** The instances there are, with their generations once they are ready. */
+  readonly #children = new Map<Child, number | undefined>();
   #asked = 0;
   #closed = false;
 
@@ -53,8 +45,10 @@ export class SocketDesk {
 
   /** Answers what an instance asks for from now on. */
   attach(child: Child, generation: number): void {
+    this.#children.set(child, undefined);
     child.onMessage((message) => {
-      if (message.choir === "ready") this.#latestReady = Math.max(this.#latestReady, generation);
+      if (message.choir === "ready") this.#children.set(child, generation);
+      else if (message.choir === "unlisten") this.#release(child, message.ask);
       if (message.choir !== "listen") return;
       const { ask, wish, scheme } = message;
       if (!isSocketWish(wish) || !Number.isInteger(ask) || typeof scheme !== "string") return;
@@ -65,7 +59,7 @@ export class SocketDesk {
 
   /** Where all of it can be reached, in the order in which it was asked for. */
   get urls(): string[] {
-    const inOrder = [...this.#entries.values()].sort((a, b) => a.order - b.order);
+    const inOrder = [...this.#shared].filter(({ isIdle }) => !isIdle).sort((a, b) => a.order - b.order);
     return inOrder.flatMap(({ scheme, bound }) =>
       bound.map(({ address }) => (address.startsWith("unix:") ? address : `${scheme}://${address}`)),
     );
@@ -73,23 +67,28 @@ export class SocketDesk {
 
   /** All that are bound. */
   get sockets(): readonly BoundSocket[] {
-    return [...this.#entries.values()].flatMap(({ bound }) => bound);
+    return [...this.#shared].flatMap(({ bound }) => bound);
   }
 
   /** Gives up the supervisor's copies. Instances have their own, and accept until the queue is empty. */
   close(): void {
     this.#closed = true;
-    for (const { bound } of this.#entries.values()) for (const socket of bound) socket.close();
+    for (const shared of this.#shared) shared.close();
     this.#entries.clear();
+  }
+
+  /** One may stand under several keys. */
+  get #shared(): ReadonlySet<SharedSockets> {
+    return new Set(this.#entries.values());
   }
 
   async #answer(child: Child, { ask, wish, scheme, generation }: Question): Promise<void> {
     this.#asked += 1;
     try {
-      const entry = await this.#entryFor(wish, { scheme, order: this.#asked });
-      entry.holders.add(child);
-      entry.generation = Math.max(entry.generation, generation);
-      const sockets = await entry.sockets;
+      const shared = await this.#sharedFor(wish, { scheme, generation, order: this.#asked });
+      // Otherwise it has ended meanwhile, and would hold them for ever.
+      if (this.#children.has(child)) shared.hold(child, { ask, generation });
+      const sockets = await shared.sockets;
       for (const [index, { handle, address }] of sockets.entries()) {
         child.send({ choir: "socket", ask, index, count: sockets.length, address }, handle);
       }
@@ -98,34 +97,54 @@ export class SocketDesk {
     }
   }
 
-  async #entryFor(wish: SocketWish, { scheme, order }: Pick<Entry, "scheme" | "order">): Promise<Entry> {
+  async #sharedFor(
+    wish: SocketWish,
+    { scheme, ...asked }: Pick<SharedSocketsSetup, "scheme" | "generation" | "order">,
+  ): Promise<SharedSockets> {
     const target = await this.#targetOf(wish);
     const key = JSON.stringify(target);
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
+    const known = this.#known(key, target);
+    const ownScheme = wish.kind === "default" ? this.#setup.scheme : scheme;
+    if (known !== undefined) return Object.assign(known, { scheme: ownScheme });
     if (this.#closed || this.#entries.size >= MOST_ENTRIES) {
       const reason = this.#closed ? "the program is stopping" : `${MOST_ENTRIES} are in use`;
       throw new ChoirError("ERR_CHOIR_ADDRESS", `No further address can be listened on: ${reason}`);
     }
-    const entry: Entry = {
-      scheme: wish.kind === "default" ? this.#setup.scheme : scheme,
-      sockets: this.#bind(target),
-      bound: [],
-      holders: new Set(),
-      generation: 0,
-      order,
-    };
-    this.#entries.set(key, entry);
+    const passed = this.#passedFor(target);
+    const isPassed = passed.length > 0;
+    const sockets = isPassed ? Promise.resolve(passed) : this.#bind(target);
+    const shared = new SharedSockets({ scheme: ownScheme, sockets, isPassed, ...asked });
+    this.#entries.set(key, shared);
     try {
-      entry.bound = await entry.sockets;
+      shared.bound = await sockets;
     } catch (error) {
       // Whoever asks next may have more luck.
-      this.#entries.delete(key);
+      this.#drop(shared);
       throw error;
     }
     // It was bound for nobody: the end has come meanwhile.
-    if (this.#closed) for (const socket of entry.bound) socket.close();
-    return entry;
+    if (this.#closed) shared.close();
+    return shared;
+  }
+
+  /** What is bound for such a wish already: by that name, or as the free port that was found for an earlier one. */
+  #known(key: string, target: Target): SharedSockets | undefined {
+    const known = this.#entries.get(key) ?? this.#byAddress(target);
+    if (known === undefined) return undefined;
+    const lost = known.bound.find((socket) => socket.isThere?.() === false);
+    if (lost === undefined) {
+      this.#entries.set(key, known);
+      return known;
+    }
+    // The app has removed the socket's file, as programs do before they listen: nobody would find it.
+    this.#drop(known);
+    return undefined;
+  }
+
+  #byAddress({ addresses: [address = "", ...others], port, ipv6Only }: Target): SharedSockets | undefined {
+    if (others.length > 0 || port === 0 || ipv6Only === true) return undefined;
+    const wanted = formatAddress(address === "*" ? "::" : address, port);
+    return [...this.#shared].find(({ bound }) => bound.length === 1 && bound[0]?.address === wanted);
   }
 
   /** What a wish comes to: two that mean the same address are equal. */
@@ -144,24 +163,24 @@ export class SocketDesk {
       };
     }
     const ordinal = wish.port === 0 ? wish.ordinal : 0;
-    const named = { port: wish.port, ordinal };
+    const named = { port: wish.port, ordinal, ...(wish.ipv6Only && { ipv6Only: true as const }) };
     if (wish.host === null) return { addresses: this.#setup.addressGiven ? address : ["*"], ...named };
     return { addresses: [await oneAddress(wish.host)], ...named };
   }
 
   async #bind(target: Target): Promise<readonly BoundSocket[]> {
-    const { addresses, port, mode } = target;
-    const { options, clock, isPrivate } = this.#setup;
-    const passed = this.#passedFor(target);
-    if (passed.length > 0) return passed;
-    if (isPrivate) return bindSockets({ ...options, address: ["127.0.0.1"], port: 0 }, clock);
-    const wanted = { ...options, port, ...(mode !== undefined && { socketMode: mode }) };
-    if (addresses[0] !== "*") return bindSockets({ ...wanted, address: addresses }, clock);
-    return bindSockets({ ...wanted, address: ["::"] }, clock).catch((error: unknown) => {
+    const { addresses, port, mode, ipv6Only = false } = target;
+    const { options, clock, isPrivate, bind = bindSockets } = this.#setup;
+    if (isPrivate) return bind({ ...options, address: ["127.0.0.1"], port: 0 }, clock);
+    // An app that looks for a free port closes one address before it tries the next, and they may overlap.
+    for (const shared of this.#shared) if (shared.isIdle && hasPort(shared, port)) this.#drop(shared);
+    const wanted = { ...options, port, ipv6Only, ...(mode !== undefined && { socketMode: mode }) };
+    if (addresses[0] !== "*") return bind({ ...wanted, address: addresses }, clock);
+    return bind({ ...wanted, address: ["::"] }, clock).catch((error: unknown) => {
       // As Node does on a machine without IPv6.
       const code = systemCode(error);
       if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL" && code !== "EINVAL") throw error;
-      return bindSockets({ ...wanted, address: ["0.0.0.0"] }, clock);
+      return bind({ ...wanted, address: ["0.0.0.0"] }, clock);
     });
   }
 
@@ -176,14 +195,25 @@ export class SocketDesk {
     );
   }
 
+  #release(child: Child, ask: unknown): void {
+    const { clock } = this.#setup;
+    for (const shared of this.#shared) {
+      shared.release(child, Number(ask), { clock, onIdle: () => this.#drop(shared) });
+    }
+  }
+
   /** Gives back what newer code does not ask for any more: clients would wait there for ever. */
   #left(child: Child): void {
-    for (const [key, entry] of this.#entries) {
-      entry.holders.delete(child);
-      if (entry.holders.size > 0 || entry.generation >= this.#latestReady) continue;
-      for (const socket of entry.bound) socket.close();
-      this.#entries.delete(key);
-    }
+    this.#children.delete(child);
+    const ready = [...this.#children.values()].filter((generation) => generation !== undefined);
+    // When nobody is left that serves, all stays as it is for those who come.
+    const newest = Math.max(...ready, Number.NEGATIVE_INFINITY);
+    for (const shared of this.#shared) if (shared.left(child, newest)) this.#drop(shared);
+  }
+
+  #drop(shared: SharedSockets): void {
+    for (const [key, other] of this.#entries) if (other === shared) this.#entries.delete(key);
+    shared.close();
   }
 }
 
@@ -200,7 +230,12 @@ interface Target {
   readonly port: number;
   readonly ordinal: number;
   readonly mode?: number;
+  readonly ipv6Only?: true;
   readonly isDefault?: true;
+}
+
+function hasPort({ bound }: SharedSockets, port: number): boolean {
+  return port !== 0 && bound.some(({ address }) => address.endsWith(`:${port}`));
 }
 
 function formatAddress(address: string, port: number): string {

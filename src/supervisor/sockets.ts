@@ -22,6 +22,8 @@ export interface BoundSocket {
   readonly handle: SendHandle;
   /** `127.0.0.1:3000`, `[::]:3000` or `unix:/run/app.sock`. */
   readonly address: string;
+  /** Only of a Unix socket: whether its file is still this socket's. */
+  isThere?(): boolean;
   /** Gives the address back; removes a Unix socket's file if it is still this socket's. */
   close(): void;
 }
@@ -29,6 +31,8 @@ export interface BoundSocket {
 export interface SocketOptions extends Pick<ResolvedOptions, "address" | "port" | "socketMode" | "bindRetry"> {
   /** Whose Unix sockets' files are to be; by default the supervisor's. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Whether `::` is to be left to IPv6 alone. */
+  readonly ipv6Only?: boolean;
 }
 
 /** The part of libuv's handle that is used here. It does not keep the process alive: it is bound, not active. */
@@ -39,10 +43,13 @@ interface ServerHandle {
   getpeername?(out: object): number;
 }
 
-/** Address or path, port, 4 or 6 (-1 and -1 for a Unix socket): a handle, or libuv's error number. */
-type CreateServerHandle = (address: string, port: number, addressType: number, fd?: number) => ServerHandle | number;
+/** Address or path, port, 4 or 6 (-1 and -1 for a Unix socket), descriptor, flags: a handle, or libuv's error number. */
+type CreateServerHandle = (address: string, port: number, ...rest: CreateRest) => ServerHandle | number;
+type CreateRest = readonly [addressType: number, fd?: number | undefined, flags?: number];
 const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })._createServerHandle;
 
+/** libuv's flag. */
+const IPV6_ONLY = 1;
 const RETRY_EVERY_MS = 100;
 
 /** Binds every address of the options; either all of them or, with an error that says which one failed and why, none. */
@@ -80,7 +87,9 @@ async function bindAddress(endpoints: readonly Endpoint[], context: BindContext)
       }
       // A name such as localhost may stand for an address this machine does not have (IPv6 switched off): one suffices.
       const optional = bound.length > 0;
-      const socket = await retrying(context, () => bindTcp(endpoint, port, optional));
+      const socket = await retrying(context, () =>
+        bindTcp(endpoint, port, { optional, ipv6Only: context.options.ipv6Only ?? false }),
+      );
       if (socket === undefined) continue;
       bound.push(socket);
       port = socket.port;
@@ -155,10 +164,10 @@ function passedError({ fd, name }: PassedSocket): ChoirError {
 function bindTcp(
   endpoint: Endpoint & { kind: "tcp" },
   port: number,
-  optional: boolean,
+  { optional, ipv6Only }: { readonly optional: boolean; readonly ipv6Only: boolean },
 ): (BoundSocket & { port: number }) | undefined {
   const { host, family } = endpoint;
-  const handle = createServerHandle(host, port, family);
+  const handle = createServerHandle(host, port, family, undefined, ipv6Only && family === 6 ? IPV6_ONLY : 0);
   if (typeof handle === "number") {
     const code = getSystemErrorName(handle);
     if (optional && (code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT")) return undefined;
@@ -198,6 +207,7 @@ async function bindUnix(file: string, { socketMode: mode, owner }: SocketOptions
     fd: ours.fd,
     handle: ours as unknown as SendHandle,
     address: `unix:${file}`,
+    isThere: () => inodeOf(file) === inode,
     close() {
       // libuv unlinks the path when the handle is closed, even if a successor has bound it anew meanwhile.
       if (inodeOf(file) === inode) ours.close();

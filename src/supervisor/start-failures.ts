@@ -49,7 +49,7 @@ export function causeOf(exit: InstanceExit): SentError {
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   const message =
     exit.reason === "start-timeout"
-      ? "The instance was not ready by --start-timeout: configureServer or a start-up hook did not return, the file did not listen, ready() was not called, or --readiness-path did not answer 2xx"
+      ? "The instance was not ready by --start-timeout: configureServer or a start-up hook did not return, the file did not listen (in its main thread), ready() was not called, or --readiness-path did not answer 2xx"
       : `The process ended ${how} before it was ready${exit.note === undefined ? "" : `: ${exit.note}`}`;
   return { name: "Error", message, text: message };
 }

@@ -88,16 +88,24 @@ export class Supervisor {
     return this.#restarts.whenIdle(() => this.#scaleNow(instances, by));
   }
 
+  /** Keeps `change` instances more than when its turn has come, one at least. Two that wait for a restart add up. */
+  scaleBy(change: number, by: string): Promise<ScaleResult> {
+    return this.#restarts.whenIdle(() => this.#scaleNow(Math.max(1, this.#slots.length + change), by));
+  }
+
   #scaleNow(instances: number, by: string): ScaleResult {
     if (this.#outcome !== undefined || instances === this.#slots.length) return { instances: this.#slots.length };
     this.#context.emit({ event: "scaled", instances, was: this.#slots.length, by });
     // After a restart with a mixed result the generation that served before may be gone.
     const isThere = this.#slots.find(({ generation }) => this.#context.launcher.isThere(generation));
+    const added: Slot[] = [];
     while (this.#slots.length < instances) {
       const slot = new Slot(this.#slots.length, isThere?.generation ?? this.#restarts.generation);
       this.#slots.push(slot);
-      this.#fill(slot);
+      added.push(slot);
     }
+    // When all are there: each is told how many there are, and shares the memory with them.
+    for (const slot of added) this.#fill(slot);
     for (const slot of this.#slots.splice(instances)) {
       slot.retired = true;
       slot.cancelRespawn();
@@ -146,7 +154,12 @@ export class Supervisor {
 
   #fill(slot: Slot): Instance {
     slot.cancelRespawn();
-    const place = { slot: slot.id, generation: slot.generation, restarts: slot.restarts + 1 };
+    const place = {
+      slot: slot.id,
+      generation: slot.generation,
+      restarts: slot.restarts + 1,
+      instances: this.#slots.length,
+    };
     const instance = this.#context.launcher.launch(place, this.#observer);
     this.#live.set(instance, slot);
     slot.admit(instance);

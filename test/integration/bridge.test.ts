@@ -38,6 +38,12 @@ class Machine implements AsyncDisposable {
     expect((await ask(this.url + path)).status).toBe(200);
   }
 
+  async json<T>(path: string): Promise<T> {
+    const answer = await ask(this.url + path);
+    expect(answer.status, answer.body).toBe(200);
+    return JSON.parse(answer.body) as T;
+  }
+
   /** What each of its instances has seen, by uid: asked until all have answered. */
   async seen(): Promise<Map<string, readonly Seen[]>> {
     const all = new Map<string, readonly Seen[]>();
@@ -179,6 +185,54 @@ function bridgeTests(kind: EngineKind): void {
     // A machine that joins after an engine has lost all that it had (Redis keeps nothing on disk here).
     await using third = await Machine.start(engine);
     await third.expectValues("state.mode", ["dark"]);
+  });
+
+  it("carries requests to the other machine, names who was silent, and says when it cannot be asked", async () => {
+    await using engine = await EngineServer.start(kind);
+    await using here = await Machine.start(engine);
+    await using there = await Machine.start(engine);
+    const { uid, pid } = await there.json<{ uid: string; pid: number }>("/respond/far");
+    const asked = async (query: string) => here.json<Record<string, unknown>>(`/request/far?${query}`);
+    await until(async () => (await asked("value=first"))["uid"] === uid, "the first answer");
+    const from = { id: 0, uid, machine: expect.stringMatching(new RegExp(`.:${there.runner.pid}$`)) };
+    expect(await asked("value=throw")).toEqual({
+      error: { name: "RangeError", message: "no such thing", code: "E_THING", from },
+    });
+    const late = await asked("value=hang&timeout=300");
+    expect(late).toMatchObject({ error: { code: "ERR_CHOIR_TIMEOUT" } });
+    expect(JSON.stringify(late)).toMatch(/Instance 0 of [^ ]+ did not answer/);
+    // One that responds here is asked, and no other machine.
+    const own = await here.json<{ uid: string }>("/respond/near");
+    await there.json("/respond/near");
+    expect(await here.json("/request/near?value=1")).toEqual({ uid: own.uid, value: "1" });
+    const all = async (query: string) => here.json<Record<string, unknown>>(`/request-all/far?${query}`);
+    expect(await all("value=2")).toEqual({
+      answers: [{ from, value: { uid, value: "2" } }],
+      failed: [],
+      silent: [],
+      unreached: false,
+    });
+    // Who was asked is killed, by itself at first and then by its engine.
+    const hanging = async (count: number) =>
+      until(async () => (await there.json<{ hanging: number }>("/hanging")).hanging === count, `${count} hanging`);
+    const dying = all("value=hang");
+    await hanging(2);
+    process.kill(pid, "SIGKILL");
+    expect(await dying).toEqual({ answers: [], failed: [], silent: [from], unreached: false });
+    await there.runner.eventCount("instance-ready", 2);
+    await there.json("/respond/far");
+    await until(async () => (await asked("value=again"))["value"] === "again", "the respawned instance's answer");
+    const cut = asked("value=hang");
+    await hanging(1);
+    await engine.kill();
+    expect(await cut).toMatchObject({ error: { code: "ERR_CHOIR_RESPONDER_GONE" } });
+    await here.runner.event("engine-unreachable");
+    expect(await all("value=3")).toEqual({ answers: [], failed: [], silent: [], unreached: true });
+    const nobody = await asked("value=4");
+    expect(nobody).toMatchObject({ error: { code: "ERR_CHOIR_NO_RESPONDER" } });
+    expect(JSON.stringify(nobody)).toContain("other machines cannot be asked");
+    await engine.start();
+    await until(async () => (await asked("value=back"))["value"] === "back", "an answer after the outage");
   });
 
   it("starts without the engine, drops the oldest beyond the buffer, says so, and ends in time", async () => {

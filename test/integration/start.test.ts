@@ -149,6 +149,28 @@ describe("a program that listens by itself", () => {
   });
 });
 
+it("a program may try a port before it listens, late, and what it closes refuses connections", async () => {
+  await using app = startModule("tries-port.cjs", { instances: 2 });
+  const url = await app.ready(2);
+  await both(app, `found ${new URL(url).port}`);
+  expect((await ask(url)).body).toBe("tried");
+  // Each instance that still listens, in turn.
+  for (const many of [1, 2]) {
+    await ask(`${url}/close`);
+    await until(() => said(app).filter((line) => line === "closed").length === many, `${many} to be closed`);
+  }
+  // Queued for nobody, they would hang.
+  await until(() => refuses(url), "connections to be refused");
+  expect(app.events("instance-exited")).toEqual([]);
+});
+
+function refuses(url: string): Promise<boolean> {
+  return ask(url, { timeout: 200 }).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED",
+  );
+}
+
 it("--serve exports serves the app of a file that would listen", async () => {
   await using app = startModule("express-script.cjs", { args: ["--serve", "exports", "-a", "unix:app.sock"] });
   expect(await app.ready(1)).toMatch(/^unix:.*app\.sock$/);

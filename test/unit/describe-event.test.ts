@@ -57,9 +57,14 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Running as PID 1 without an init, since there is no /bin/sh: processes that instances leave behind stay as zombies",
   ],
   [
-    { event: "heap-shared", heapMiB: 224, limitBytes: 512 * 2 ** 20 },
+    { event: "heap-shared", heapMiB: 224, limitBytes: 512 * 2 ** 20, isNew: false },
     "info",
     "The heap of each instance may grow to 224 MiB, its share of the 512 MiB of the control group",
+  ],
+  [
+    { event: "heap-shared", heapMiB: 112, limitBytes: 512 * 2 ** 20, isNew: true },
+    "info",
+    "The heap of each new instance may grow to 112 MiB, its share of the 512 MiB of the control group",
   ],
   [
     { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },

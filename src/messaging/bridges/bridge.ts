@@ -14,6 +14,7 @@ import type { Names } from "./names.ts";
 import type { BridgeReport, BridgeStats } from "./reports.ts";
 import { Sender } from "./sender.ts";
 import type { SharedLocks } from "./shared-locks.ts";
+import { SharedRequests } from "./shared-requests.ts";
 import { Traffic } from "./traffic.ts";
 
 export interface BridgeOptions {
@@ -22,6 +23,8 @@ export interface BridgeOptions {
   /** The locks that the broker asks. */
   readonly locks: SharedLocks;
   readonly names: Names;
+  /** What people call this supervisor: of `machineName`. */
+  readonly machine: string;
   /** Bytes of messages that may wait for the engine. */
   readonly bufferLimit: number;
   readonly clock: Clock;
@@ -38,6 +41,7 @@ export class Bridge {
   readonly #names: Names;
   readonly #traffic: Traffic;
   readonly #sender: Sender;
+  readonly #requests: SharedRequests;
   readonly #greeting: Greeting;
   readonly #link: Link;
   #state: BridgeStats["state"] = "connecting";
@@ -49,41 +53,37 @@ export class Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    const { clock, engine, names } = options;
+    const { broker, clock, engine, names, bufferLimit } = options;
     const origin = randomBytes(8).toString("hex");
     this.#names = names;
     this.#traffic = new Traffic({
       names,
       origin,
       clock,
-      limit: options.bufferLimit,
+      limit: bufferLimit,
       onWaiting: () => this.#sender.wake(),
       onLost: (lost, over) => options.report({ event: "engine-dropped", ...lost, over }),
       onWarning: (text) => this.#warn(text),
     });
     this.#sender = new Sender(this.#traffic.outgoing);
-    this.#greeting = new Greeting({ names, origin, clock, onGathered: () => this.#onGathered() });
-    this.#link = new Link({
-      engine,
+    this.#requests = this.#openRequests(origin);
+    this.#greeting = new Greeting({
+      names,
+      origin,
       clock,
-      listener: {
-        message: (subject, data) => this.#onMessage(subject, data),
-        warning: (text) => this.#warn(text),
-      },
-      onConnected: (connection) => this.#onConnected(connection),
-      onLost: (reason) => this.#onLost(reason),
-      onFailed: (error) => {
-        this.#sayUnreachable(error);
-        this.#started();
-      },
+      onGathered: () => this.#onGathered(),
+      onJoined: (other) => this.#requests.joined(other),
+      onGreeted: (other) => this.#requests.greeted(other),
+      onLeft: (other) => this.#requests.left(other),
     });
+    this.#link = this.#openLink();
     const connection = {
       id: engine.kind,
       stream: this.#traffic.pipe,
       onBroken: (error: Error) => this.#warn(`It carries nothing any more, which is a bug in Choir: ${error.message}`),
       onOverload: () => {},
     };
-    options.broker.connectBridge(connection, () => this.stats);
+    broker.connectBridge(connection, () => this.stats);
   }
 
   /**
@@ -135,6 +135,39 @@ export class Bridge {
     this.#traffic.pipe.destroy();
   }
 
+  #openRequests(origin: string): SharedRequests {
+    const { broker, names, machine, clock, bufferLimit } = this.#options;
+    return new SharedRequests({
+      desk: broker.requests,
+      names,
+      origin,
+      machine,
+      clock,
+      limit: bufferLimit,
+      isReached: () => this.#state === "connected",
+      onMalformed: (subject) => this.#traffic.refuse(subject),
+      onWarning: (text) => this.#warn(text),
+    });
+  }
+
+  #openLink(): Link {
+    const { clock, engine } = this.#options;
+    return new Link({
+      engine,
+      clock,
+      listener: {
+        message: (subject, data) => this.#onMessage(subject, data),
+        warning: (text) => this.#warn(text),
+      },
+      onConnected: (connection) => this.#onConnected(connection),
+      onLost: (reason) => this.#onLost(reason),
+      onFailed: (error) => {
+        this.#sayUnreachable(error);
+        this.#started();
+      },
+    });
+  }
+
   #onConnected(connection: EngineConnection): void {
     const { kind, url } = this.#options.engine;
     this.#connections++;
@@ -146,6 +179,7 @@ export class Bridge {
     this.#traffic.interest.connect(connection);
     this.#options.report({ event: "engine-connected", engine: kind, url });
     this.#greeting.connected(connection);
+    this.#requests.connect(connection);
     this.#options.locks.connect(connection);
     void this.#share(connection);
   }
@@ -178,12 +212,14 @@ export class Bridge {
     this.#traffic.interest.connect(undefined);
     this.#traffic.values.disconnect();
     this.#greeting.disconnected();
+    this.#requests.disconnect();
     this.#options.locks.disconnect();
   }
 
   #onMessage(subject: string, data: Uint8Array): void {
     if (subject === this.#names.peers) this.#greeting.heard(data);
     else if (subject === this.#names.locks) this.#options.locks.heard(data);
+    else if (this.#names.isOfRequests(subject)) this.#requests.heard(subject, data);
     else this.#traffic.receive(subject, data);
   }
 

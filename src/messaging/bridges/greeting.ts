@@ -15,6 +15,12 @@ export interface GreetingOptions {
   readonly clock: Clock;
   /** Everyone who was there before is back, or has had time to be: what waits can be sent. */
   readonly onGathered: () => void;
+  /** Another supervisor has just connected. */
+  readonly onJoined: (origin: string) => void;
+  /** Another one has said that it is there. */
+  readonly onGreeted: (origin: string) => void;
+  /** Another one has ended, or has not been heard for long. */
+  readonly onLeft: (origin: string) => void;
 }
 
 /** How long others are waited for after an outage: none takes longer to try again, and the rest is for connecting on a busy machine. */
@@ -63,10 +69,17 @@ export class Greeting {
   heard(data: Uint8Array): void {
     const envelope = openEnvelope(data);
     if (envelope === undefined || envelope.origin === this.#options.origin) return;
-    const [word] = envelope.payload;
-    if (word === WORD.goodbye) this.#peers.goodbye(envelope.origin);
-    else this.#peers.hello(envelope.origin, this.#options.clock.now());
-    if (word === WORD.whoIsThere) this.#say(WORD.hello);
+    const { origin, payload } = envelope;
+    const { clock, onJoined, onGreeted, onLeft } = this.#options;
+    const [word] = payload;
+    if (word === WORD.goodbye) {
+      this.#peers.goodbye(origin);
+      onLeft(origin);
+    } else this.#peers.hello(origin, clock.now());
+    if (word === WORD.whoIsThere) {
+      this.#say(WORD.hello);
+      onJoined(origin);
+    } else if (word === WORD.hello) onGreeted(origin);
     if (this.#peers.complete && this.#connection !== undefined) this.#gather();
   }
 
@@ -85,7 +98,7 @@ export class Greeting {
 
   #beatLater(): void {
     this.#beat = this.#options.clock.after(HELLO_MS, () => {
-      this.#peers.expire(this.#options.clock.now());
+      for (const origin of this.#peers.expire(this.#options.clock.now())) this.#options.onLeft(origin);
       this.#say(WORD.hello);
       this.#beatLater();
     });

@@ -18,10 +18,13 @@ const MAX_ORIGINS = 1000;
 
 export class Incoming {
   readonly #self: string;
+  readonly #maxBytes: number;
   readonly #progress = new Map<string, Progress>();
 
-  constructor(self: string) {
+  /** `maxBytes` is how long what came in parts may be. */
+  constructor(self: string, maxBytes: number = MAX_VALUE_BYTES) {
     this.#self = self;
+    this.#maxBytes = maxBytes;
   }
 
   /** The whole message, when this envelope completes one that was not taken before. */
@@ -37,26 +40,26 @@ export class Incoming {
     progress.sequence = sequence;
     progress.part = part;
     if ((envelope.marks & MARK.parts) === 0) return envelope;
-    return join(envelope, progress);
+    return this.#join(envelope, progress);
   }
 
   #forgetOne(): void {
     const [first] = this.#progress.keys();
     if (first !== undefined) this.#progress.delete(first);
   }
-}
 
-function join(envelope: Envelope, progress: Progress): Envelope | undefined {
-  const { part, parts, payload } = envelope;
-  // A part is missing, or the whole is longer than any value.
-  const bytes = progress.gathered.reduce((sum, each) => sum + each.length, payload.length);
-  if (part !== progress.gathered.length || bytes > MAX_VALUE_BYTES) {
+  #join(envelope: Envelope, progress: Progress): Envelope | undefined {
+    const { part, parts, payload } = envelope;
+    // A part is missing, or the whole is longer than it may be.
+    const bytes = progress.gathered.reduce((sum, each) => sum + each.length, payload.length);
+    if (part !== progress.gathered.length || bytes > this.#maxBytes) {
+      progress.gathered = [];
+      return undefined;
+    }
+    progress.gathered.push(Buffer.from(payload));
+    if (part < parts - 1) return undefined;
+    const whole = Buffer.concat(progress.gathered);
     progress.gathered = [];
-    return undefined;
+    return { ...envelope, marks: envelope.marks & ~MARK.parts, part: 0, parts: 1, payload: whole };
   }
-  progress.gathered.push(Buffer.from(payload));
-  if (part < parts - 1) return undefined;
-  const whole = Buffer.concat(progress.gathered);
-  progress.gathered = [];
-  return { ...envelope, marks: envelope.marks & ~MARK.parts, part: 0, parts: 1, payload: whole };
 }

@@ -12,6 +12,8 @@ export class Names {
   readonly peers: string;
   /** Where supervisors say which lock has changed. */
   readonly locks: string;
+  /** Where supervisors say who responds to what. */
+  readonly requests: string;
   /** Every retained value and clear, whatever the topic: each supervisor has all. */
   readonly allRetained: string;
 
@@ -21,6 +23,7 @@ export class Names {
     this.#prefix = `${token}.`;
     this.peers = `${token}.$peers`;
     this.locks = `${token}.$locks`;
+    this.requests = `${token}.$requests`;
     this.allRetained = `${token}.${RETAIN}>`;
   }
 
@@ -32,6 +35,16 @@ export class Names {
   /** The subject of a topic's retained value. */
   retained(topic: string): string {
     return this.#prefix + RETAIN + topic;
+  }
+
+  /** Where requests to one supervisor's instances go, and the answers to its own. */
+  requestsTo(origin: string): string {
+    return `${this.requests}.${origin}`;
+  }
+
+  /** Whether it is a subject of requests, of whatever supervisor: who subscribes to all topics gets those of others too. */
+  isOfRequests(subject: string): boolean {
+    return subject === this.requests || subject.startsWith(`${this.requests}.`);
   }
 
   /** The topic of either subject; undefined when it is none. */

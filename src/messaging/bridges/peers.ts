@@ -45,10 +45,12 @@ export class Peers {
     this.#awaited.clear();
   }
 
-  /** Forgets those that have not been heard for long. */
-  expire(now: number): void {
-    for (const [origin, heard] of this.#heard) {
-      if (now - heard > GONE_MS && !this.#awaited.has(origin)) this.#heard.delete(origin);
-    }
+  /** Forgets those that have not been heard for long, and tells which. */
+  expire(now: number): readonly string[] {
+    const gone = [...this.#heard]
+      .filter(([origin, heard]) => now - heard > GONE_MS && !this.#awaited.has(origin))
+      .map(([origin]) => origin);
+    for (const origin of gone) this.#heard.delete(origin);
+    return gone;
   }
 }

@@ -76,8 +76,8 @@ export class Sender {
   }
 }
 
-/** Most batches have nothing that is too long. */
-function fit(batch: readonly Outbound[], maxPayload: number): readonly Outbound[] {
+/** Cuts what is too long for one message; most batches have nothing of that. */
+export function fit(batch: readonly Outbound[], maxPayload: number): readonly Outbound[] {
   if (batch.every(({ data }) => data.length <= maxPayload)) return batch;
   return batch.flatMap(({ subject, data }) => splitEnvelope(data, maxPayload).map((part) => ({ subject, data: part })));
 }

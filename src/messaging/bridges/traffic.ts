@@ -86,8 +86,7 @@ export class Traffic {
     const topic = this.#options.names.topic(subject);
     const opened = openEnvelope(data);
     if (topic === undefined || opened === undefined || opened.payload.length > MAX_VALUE_BYTES) {
-      // Somebody else publishes on our subjects. One line, since it may be in a loop.
-      if (this.#malformed++ === 0) this.#options.onWarning(`A message on ${subject} is none of Choir's and is ignored`);
+      this.refuse(subject);
       return;
     }
     const envelope = this.#incoming.take(opened);
@@ -101,6 +100,11 @@ export class Traffic {
     else if (rank === "older" && (envelope.marks & MARK.retain) !== 0) {
       this.#bring(topic, { ...envelope, marks: envelope.marks & BYTES });
     }
+  }
+
+  /** Somebody else publishes on our subjects. One line, since it may be in a loop. */
+  refuse(subject: string): void {
+    if (this.#malformed++ === 0) this.#options.onWarning(`A message on ${subject} is none of Choir's and is ignored`);
   }
 
   #bring(topic: string, { marks, payload }: Envelope): void {

@@ -342,6 +342,15 @@ describe("locks.leader", () => {
 });
 
 describe("locks.runOnce", () => {
+  it.each([
+    ["has no text", Object.create(null)],
+    ["is longer than what is kept", new Error("\u0000".repeat(100_000))],
+  ])("is free again when what was thrown %s", async (_, thrown: unknown) => {
+    await expect(one.client.locks.runOnce("v1", () => Promise.reject(thrown))).rejects.toBe(thrown);
+    expect(await two.client.locks.runOnce("v1", () => "again")).toBe("again");
+    expect(one.broken).toEqual([]);
+  });
+
   it("runs in one instance, and all get its result, as JSON has it", async () => {
     let runs = 0;
     const run = (): Promise<unknown> => {

@@ -21,6 +21,24 @@ function held(): { handler: () => Promise<unknown>; answer: (value: unknown) => 
   return { handler: () => promise, answer };
 }
 
+/** Its property cannot be read. */
+function hostile<T extends object>(target: T, property: string): T {
+  return Object.defineProperty(target, property, {
+    get() {
+      throw new Error("not to be read");
+    },
+  });
+}
+
+const HOSTILE_PROXY: unknown = new Proxy(
+  {},
+  {
+    getPrototypeOf() {
+      throw new Error("no prototype");
+    },
+  },
+);
+
 describe("request", () => {
   it.each([[{ a: [1, null, "x"] }], ["text"], [0], [null], [new Uint8Array([1, 2, 3])], [undefined]])(
     "carries %j there and back",
@@ -72,6 +90,11 @@ describe("request", () => {
     ["a string", () => Promise.reject("just text"), { name: "Error", message: "just text" }],
     ["an error of Choir's", () => () => {}, { name: "ChoirError", code: "ERR_CHOIR_VALUE" }],
     ["a number as its code", () => Promise.reject(Object.assign(new Error("x"), { code: 7 })), { code: 7 }],
+    ["more than can be sent", () => "x".repeat(2_000_000), { code: "ERR_CHOIR_VALUE" }],
+    ["nothing that has a text", () => Promise.reject(Object.create(null)), { message: "something that has no text" }],
+    ["a message that is none", () => Promise.reject(Object.assign(new Error("x"), { message: 42 })), { message: "42" }],
+    ["a code that throws", () => Promise.reject(hostile(new Error("mine"), "code")), { message: "mine" }],
+    ["a proxy that throws", () => Promise.reject(HOSTILE_PROXY), { message: "something that has no text" }],
   ])("a handler that fails with %s", async (_, handler, expected) => {
     await one.client.respond("fail", handler);
     await expect(asker.client.request("fail")).rejects.toMatchObject(expected);
@@ -143,6 +166,7 @@ describe("request", () => {
 
   it.each([
     ["a wildcard", () => asker.client.request("a.*"), { code: "ERR_CHOIR_TOPIC" }],
+    ["a value that is too long", () => asker.client.request("a", "x".repeat(2_000_000)), { code: "ERR_CHOIR_VALUE" }],
     ["a value that cannot be sent", () => asker.client.request("a", { f() {} }), { code: "ERR_CHOIR_VALUE" }],
     ["a timeout of 0", () => asker.client.request("a", 1, { timeout: 0 }), { name: "RangeError" }],
     ["no handler", () => one.client.respond("a", 1 as never), { name: "TypeError" }],
@@ -214,6 +238,7 @@ describe("requestAll", () => {
         answers: [{ from: { id: 1, uid: "uid-1" }, value: 1 }],
         failed: [],
         silent: [{ id: 2, uid: "uid-2" }],
+        unreached: false,
       });
       await until(() => harness.broker.stats.requests === 0);
     } finally {
@@ -231,7 +256,7 @@ describe("requestAll", () => {
   });
 
   it("is empty at once when nobody responds", async () => {
-    expect(await asker.client.requestAll("stats")).toEqual({ answers: [], failed: [], silent: [] });
+    expect(await asker.client.requestAll("stats")).toEqual({ answers: [], failed: [], silent: [], unreached: false });
   });
 });
 

@@ -499,6 +499,18 @@ describe("rolling restart", () => {
     expect(setup.events.filter((event) => event.event === "restart-started")).toHaveLength(2);
   });
 
+  it("counts every instance more and fewer that is asked for meanwhile, and keeps one at least", async () => {
+    const setup = started({ instances: 1 });
+    const restart = setup.supervisor.restart("test");
+    const scaled = [1, 1].map((change) => setup.supervisor.scaleBy(change, "test"));
+    setup.children[1]!.say(ready);
+    await settle();
+    setup.clock.advance(3000);
+    await restart;
+    expect(await Promise.all(scaled)).toEqual([{ instances: 2 }, { instances: 3 }]);
+    expect(await setup.supervisor.scaleBy(-5, "test")).toEqual({ instances: 1 });
+  });
+
   it("gives way to a stop", async () => {
     const setup = started({ instances: 2 });
     const first = setup.supervisor.restart("test");
