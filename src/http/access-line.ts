@@ -23,28 +23,49 @@ export interface Access {
   readonly isAborted: boolean;
 }
 
+/** What never became a request, and was refused. */
+export interface Refusal extends Pick<Access, "time" | "client" | "status"> {
+  /** Why, as Node names it: `HPE_INVALID_METHOD`. */
+  readonly error: string;
+}
+
+export interface AccessFormatterOptions {
+  /** The slot's number. */
+  readonly instance: number;
+  /** Whether somebody gets the lines as they are here: else the supervisor puts the instance to what is JSON. */
+  readonly isRaw: boolean;
+}
+
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /** pino's number of "info". */
 const LEVEL = 30;
 
 /** Makes the formatter of one instance; its lines end with a line break. */
-export function createAccessFormatter(format: AccessFormat, instance: number): (access: Access) => string {
-  // The supervisor puts the instance to what is JSON.
-  if (format === "json") return jsonLine;
+export function createAccessFormatter(
+  format: AccessFormat,
+  { instance, isRaw }: AccessFormatterOptions,
+): (access: Access | Refusal) => string {
+  if (format === "json") {
+    const own = isRaw ? { instance } : {};
+    return (access) =>
+      `${JSON.stringify({ ...("method" in access ? jsonOf(access) : jsonOfRefusal(access)), ...own })}\n`;
+  }
   const timestamp = createTimestamp();
+  const isCombined = format === "combined";
   return (access) => {
-    const { client = "-", method, path, protocol, status, bytes, latencyMs, requestId } = access;
-    const request = escape(`${method} ${path} ${protocol}`);
-    const head = `${escape(client)} - - [${timestamp(access.time)}] "${request}" ${status} ${bytes === 0 ? "-" : bytes}`;
-    const agent =
-      format === "combined" ? ` "${escape(access.referer ?? "-")}" "${escape(access.userAgent ?? "-")}"` : "";
-    return `${head}${agent} ${latencyMs.toFixed(3)} ${instance} ${escape(requestId)}\n`;
+    const { client = "-", status, time } = access;
+    const head = `${escape(client)} - - [${timestamp(time)}]`;
+    // As nginx has it: there is no request, nor anything that is known of one.
+    if (!("method" in access)) return `${head} "-" ${status} -${isCombined ? ' "-" "-"' : ""} - ${instance} -\n`;
+    const { method, path, protocol, bytes, latencyMs, requestId, referer, userAgent } = access;
+    const agent = isCombined ? ` "${escape(referer ?? "-")}" "${escape(userAgent ?? "-")}"` : "";
+    const answer = `"${escape(`${method} ${path} ${protocol}`)}" ${status} ${bytes === 0 ? "-" : bytes}`;
+    return `${head} ${answer}${agent} ${latencyMs.toFixed(3)} ${instance} ${escape(requestId)}\n`;
   };
 }
 
-function jsonLine(access: Access): string {
-  const { time, client, latencyMs, isAborted, ...rest } = access;
-  return `${JSON.stringify({
+function jsonOf({ time, client, latencyMs, isAborted, ...rest }: Access): object {
+  return {
     level: LEVEL,
     time,
     msg: "request",
@@ -59,7 +80,11 @@ function jsonLine(access: Access): string {
     referer: rest.referer,
     userAgent: rest.userAgent,
     aborted: isAborted ? true : undefined,
-  })}\n`;
+  };
+}
+
+function jsonOfRefusal({ time, status, client, error }: Refusal): object {
+  return { level: LEVEL, time, msg: "request", status, client, error };
 }
 
 /** Nothing that a client sends may end the line or a field of it, or steer a terminal; as Apache writes it. */

@@ -4,17 +4,23 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { Clock } from "../clock.ts";
-import { type Access, type AccessFormat, createAccessFormatter } from "./access-line.ts";
+import {
+  type Access,
+  type AccessFormat,
+  type AccessFormatterOptions,
+  createAccessFormatter,
+  type Refusal,
+} from "./access-line.ts";
+import { type ClientError, hasBegunToAnswer, isInHandshake, isRefusal, statusFor } from "./client-error.ts";
 import { pathOf } from "./path-of.ts";
+import { watchRawAnswer } from "./raw-answer.ts";
 
-export interface AccessLogOptions {
+export interface AccessLogOptions extends AccessFormatterOptions {
   readonly format: AccessFormat;
   /** Whether queries are logged, which may hold secrets. */
   readonly query: boolean;
-  /** The slot's number. */
-  readonly instance: number;
   readonly clock: Clock;
   /** Takes whole lines, of one turn of the event loop at once. */
   readonly write: (lines: string) => void;
@@ -44,12 +50,31 @@ export function logAccess(server: Server, options: AccessLogOptions): AccessLog 
   const log = new AccessLog(options);
   const emit: Emit = server.emit.bind(server);
   server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
-    if (event === "stream") log.stream(args[0] as ServerHttp2Stream, args[1] as IncomingHttpHeaders);
-    else if (event === "request" || event === "checkContinue" || event === "checkExpectation")
-      log.request(args[0] as IncomingMessage, args[1] as ServerResponse & { [SEEN]?: true });
+    if (event === "clientError") {
+      return log.refusal(args[0] as ClientError, args[1] as Socket, () => emit(event, ...args));
+    }
+    see(log, event, args);
     return emit(event, ...args);
   };
   return log;
+}
+
+function see(log: AccessLog, event: string | symbol, args: unknown[]): void {
+  switch (event) {
+    case "request":
+    case "checkContinue":
+    case "checkExpectation":
+      log.request(args[0] as IncomingMessage, args[1] as ServerResponse & { [SEEN]?: true });
+      break;
+    case "stream":
+      log.stream(args[0] as ServerHttp2Stream, args[1] as IncomingHttpHeaders);
+      break;
+    case "upgrade":
+    case "connect":
+      log.upgrade(args[0] as IncomingMessage);
+      break;
+    default:
+  }
 }
 
 /** How much is collected before it is written within a turn, characters. */
@@ -57,12 +82,12 @@ const MOST_COLLECTED = 32 * 1024;
 
 export class AccessLog {
   readonly #options: AccessLogOptions;
-  readonly #format: (access: Access) => string;
+  readonly #format: (access: Access | Refusal) => string;
   #lines = "";
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
-    this.#format = createAccessFormatter(options.format, options.instance);
+    this.#format = createAccessFormatter(options.format, options);
   }
 
   /** Sees an HTTP/1 request; those of HTTP/2's compatibility API are seen as streams. */
@@ -103,6 +128,36 @@ export class AccessLog {
     });
   }
 
+  /** Sees a connection leave HTTP/1, by `Upgrade` or CONNECT: it is over when the connection is. */
+  upgrade(request: IncomingMessage): void {
+    const { headers, method = "", url = "", httpVersion, socket } = request;
+    const begun = this.#begin(headers, { method, url, protocol: `HTTP/${httpVersion}`, client: socket.remoteAddress });
+    const before = socket.bytesWritten;
+    const answer = watchRawAnswer(socket);
+    socket.once("close", () => {
+      this.#end(begun, {
+        status: answer.status ?? 499,
+        bytes: Math.max(0, socket.bytesWritten - before - answer.headBytes),
+        isAborted: answer.status === undefined,
+        note: (request as Noted)[NOTE],
+      });
+    });
+  }
+
+  /** Has something answered that never became a request, and logs it; gives what `handle` gives: whether somebody listens. */
+  refusal(error: ClientError, socket: Socket, handle: () => boolean): boolean {
+    // Browsers open connections in advance, and let them go without a word. What is being answered has a line of its own.
+    const isSilent = socket.bytesRead === 0 || isInHandshake(socket) || hasBegunToAnswer(socket);
+    if (isSilent || !isRefusal(error)) return handle();
+    const client = socket.remoteAddress;
+    const answer = watchRawAnswer(socket);
+    const isHandled = handle();
+    // Where nobody listens Node answers next; a listener of the app's may answer later, or never.
+    const status = answer.status ?? statusFor(error.code);
+    this.#add(this.#format({ time: this.#options.clock.date(), client, status, error: error.code ?? error.name }));
+    return isHandled;
+  }
+
   /** Writes what is collected. */
   flush(): void {
     const lines = this.#lines;
@@ -122,14 +177,19 @@ export class AccessLog {
     { note, ...end }: Pick<Access, "status" | "bytes" | "isAborted"> & { note: RequestNote | undefined },
   ): void {
     const { clock } = this.#options;
-    const line = this.#format({
-      ...begun,
-      ...end,
-      client: note?.ip ?? begun.client,
-      requestId: note?.id ?? begun.id,
-      time: clock.date(),
-      latencyMs: clock.now() - begun.at,
-    });
+    this.#add(
+      this.#format({
+        ...begun,
+        ...end,
+        client: note?.ip ?? begun.client,
+        requestId: note?.id ?? begun.id,
+        time: clock.date(),
+        latencyMs: clock.now() - begun.at,
+      }),
+    );
+  }
+
+  #add(line: string): void {
     if (this.#lines === "") setImmediate(() => this.flush());
     this.#lines += line;
     if (this.#lines.length > MOST_COLLECTED) this.flush();

@@ -71,7 +71,7 @@ function headerLines(policy: HeaderPolicy): string {
 }
 
 /** An error's answer in the middle of another one would be taken for a part of that. */
-function hasBegunToAnswer(socket: Duplex): boolean {
+export function hasBegunToAnswer(socket: Duplex): boolean {
   // Node's own handler looks here too, there is no public way: if the field went, a test says so.
   const { _httpMessage: message } = socket as { _httpMessage?: { headersSent: boolean } | null };
   return message?.headersSent === true;

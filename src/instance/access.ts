@@ -15,7 +15,7 @@ const STDOUT = 1;
 
 /** Loads what --access-log needs; undefined without it. */
 export async function accessLogOf({ birth, zones }: InstanceRole): Promise<InstanceAccessLog | undefined> {
-  const { accessLog: format, accessLogQuery: query } = birth.options;
+  const { accessLog: format, accessLogQuery: query, logFormat, logFileFormat } = birth.options;
   if (format === undefined) return undefined;
   const { logAccess, noteRequest } = await import("../http/access-log.ts");
   const requestId = zones === undefined ? createIds() : () => zones.requestId();
@@ -27,6 +27,7 @@ export async function accessLogOf({ birth, zones }: InstanceRole): Promise<Insta
         format,
         query,
         instance: birth.info.id,
+        isRaw: logFormat === "raw" || logFileFormat === "raw",
         clock: systemClock,
         requestId,
         write,

@@ -363,6 +363,8 @@ const INSTANCE_OPTIONS = [
   "maxHeaderSize",
   "logLevel",
   "logRedact",
+  "logFormat",
+  "logFileFormat",
   "accessLog",
   "accessLogQuery",
 ] as const satisfies readonly OptionName[];

@@ -5,6 +5,8 @@ import path from "node:path";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { makeCertificate } from "../helpers/certificates.ts";
+import { RawClient } from "../helpers/raw-client.ts";
+import { rawExchange } from "../helpers/raw-http.ts";
 import { ask, type LogLine, type Running, startRunner } from "../helpers/start-runner.ts";
 import { askHttp2, connectHttp2 } from "../helpers/tls-client.ts";
 
@@ -76,6 +78,61 @@ describe("--access-log", () => {
       /^(?:127\.0\.0\.1|::1) - - \[\d\d\/\w{3}\/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET \/text\?a=b HTTP\/2\.0" 200 7 "-" "-" [\d.]+ 0 /,
     );
     expect(line.msg!.endsWith(String(asked["requestId"]))).toBe(true);
+  });
+
+  it("is nothing at all without the option: no code, no listener, no mark, nothing replaced", async () => {
+    const facts = async (...args: string[]): Promise<Record<string, unknown>> => {
+      await using runner = startRunner("access-facts.mjs", { args });
+      const { body } = await ask(`${await runner.ready(1)}/facts`);
+      return JSON.parse(body) as Record<string, unknown>;
+    };
+    const [off, on] = [await facts(), await facts("--access-log", "json")];
+    const listeners = { closeListeners: off["closeListeners"], exitListeners: off["exitListeners"] };
+    expect(off).toEqual({ hasOwnId: true, marks: 0, replaced: [], scripts: 0, ...listeners });
+    // Or the facts would say nothing.
+    expect(on).toEqual({
+      hasOwnId: false,
+      marks: 2,
+      replaced: ["write", "end"],
+      scripts: 3,
+      closeListeners: Number(off["closeListeners"]) + 1,
+      exitListeners: Number(off["exitListeners"]) + 1,
+    });
+  });
+
+  it("has lines for what never became a request, whoever refuses it, and for upgrades when they are over", async () => {
+    const limits = ["--headers-timeout=300ms", "--request-timeout=300ms"];
+    await using plain = startRunner("upgrades.mjs", { args: ["--access-log=common", ...limits] });
+    const port = Number(new URL(await plain.ready(1)).port);
+    // Which says nothing, and is ended as one that is too slow.
+    const silent = await RawClient.connect({ port, host: "127.0.0.1" });
+    await rawExchange(port, "NO HTTP\r\n\r\n");
+    await rawExchange(port, "GET /slow HTTP/1.1\r\nHo");
+    await rawExchange(port, `GET / HTTP/1.1\r\nHost: x\r\nBig: ${"x".repeat(20_000)}\r\n\r\n`);
+    const upgrade = await RawClient.connect({ port, host: "127.0.0.1" });
+    upgrade.send("GET /chat?token=secret HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    await upgrade.until("upgraded");
+    await silent.ended;
+    upgrade.socket.destroy();
+    await plain.line(({ msg }) => msg?.includes("/chat") === true);
+    const accesses = plain.lines.flatMap(({ msg = "" }) => /^127\.0\.0\.1 - - \[.*\] (".*)$/.exec(msg)?.[1] ?? []);
+    expect(accesses.map((line) => line.replace(/ [\d.]+ 0 \S+$/, " …"))).toEqual([
+      '"-" 400 - - 0 -',
+      '"-" 408 - - 0 -',
+      '"-" 431 - - 0 -',
+      '"GET /chat HTTP/1.1" 101 8 …',
+    ]);
+
+    await using runner = startRunner("answers.mjs", { args: ["--access-log", "json"] });
+    await rawExchange(Number(new URL(await runner.ready(1)).port), "GET / HTTP/1.1\r\nno header\r\n\r\n");
+    const refusal = await runner.line(({ status }) => status === 400);
+    expect(refusal).toMatchObject({
+      msg: "request",
+      client: "127.0.0.1",
+      error: "HPE_INVALID_HEADER_TOKEN",
+      instance: 0,
+    });
+    expect(refusal).not.toHaveProperty("path");
   });
 
   it("--log-level debug has the app's logger write what it leaves out otherwise", async () => {

@@ -35,6 +35,8 @@ const BIRTH: InstanceBirth = {
     maxHeaderSize: 16_384,
     logLevel: "info",
     logRedact: undefined,
+    logFormat: "auto",
+    logFileFormat: "json",
     accessLog: undefined,
     accessLogQuery: false,
   },
