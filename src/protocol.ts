@@ -55,6 +55,8 @@ export interface ModuleBirth {
   readonly mayDecideReady: boolean;
   /** `choir check`: the instance gets ready and never listens. */
   readonly isPrivate: boolean;
+  /** --watch: it reports what it loads. */
+  readonly isWatched: boolean;
 }
 
 /** Name of that environment variable. */

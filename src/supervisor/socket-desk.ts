@@ -105,7 +105,7 @@ export class SocketDesk {
     const key = JSON.stringify(target);
     const known = this.#known(key, target);
     const ownScheme = wish.kind === "default" ? this.#setup.scheme : scheme;
-    if (known !== undefined) return Object.assign(known, { scheme: ownScheme });
+    if (known !== undefined) return known.use(ownScheme);
     if (this.#closed || this.#entries.size >= MOST_ENTRIES) {
       const reason = this.#closed ? "the program is stopping" : `${MOST_ENTRIES} are in use`;
       throw new ChoirError("ERR_CHOIR_ADDRESS", `No further address can be listened on: ${reason}`);
@@ -174,7 +174,15 @@ export class SocketDesk {
     if (isPrivate) return bind({ ...options, address: ["127.0.0.1"], port: 0 }, clock);
     // An app that looks for a free port closes one address before it tries the next, and they may overlap.
     for (const shared of this.#shared) if (shared.isIdle && hasPort(shared, port)) this.#drop(shared);
-    const wanted = { ...options, port, ipv6Only, ...(mode !== undefined && { socketMode: mode }) };
+    // Waiting for what this program itself has is of no use.
+    const isOwn = [...this.#shared].some((shared) => hasPort(shared, port));
+    const wanted = {
+      ...options,
+      ...(isOwn && { bindRetry: 0 }),
+      port,
+      ipv6Only,
+      ...(mode !== undefined && { socketMode: mode }),
+    };
     if (addresses[0] !== "*") return bind({ ...wanted, address: addresses }, clock);
     return bind({ ...wanted, address: ["::"] }, clock).catch((error: unknown) => {
       // As Node does on a machine without IPv6.
