@@ -35,6 +35,10 @@ const DESCRIBERS: Describers = {
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
   "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
+  "dashboard-listening": ({ url, steers }) => ({
+    level: "info",
+    message: `Dashboard at ${url}${steers ? " (its buttons need the token: #token=… behind the URL)" : " (it only shows: it has no token)"}`,
+  }),
   "log-level-changed": ({ to, was, by }) => ({ level: "info", message: `Log level ${to} on ${by}, was ${was}` }),
   "logs-reopened": ({ by }) => ({ level: "info", message: `Log files reopened on ${by}` }),
   "health-listening": ({ url }) => ({ level: "info", message: `Health endpoints /livez and /readyz at ${url}` }),

@@ -61,6 +61,8 @@ export type ChoirEvent =
   | { readonly event: "notify-failed"; readonly error: string }
   /** Metrics can be read there, by --metrics. */
   | { readonly event: "metrics-listening"; readonly url: string }
+  /** The dashboard is there, by --dashboard; `steers`: it has a token, by which it restarts and scales. */
+  | { readonly event: "dashboard-listening"; readonly url: string; readonly steers: boolean }
   /** /livez and /readyz are answered there. */
   | { readonly event: "health-listening"; readonly url: string }
   /** The first process of a container, where nobody takes leave of processes that have lost their parents. */

@@ -15,6 +15,7 @@ import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { DashboardSource } from "../options/dashboard-source.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import { collectStartGarbage } from "../start-garbage.ts";
@@ -55,6 +56,8 @@ export interface SupervisorSetup {
   readonly identity: Identity | undefined;
   /** Set when an engine carries messages to other machines. */
   readonly engine: EngineSource | undefined;
+  /** Set with --dashboard. */
+  readonly dashboard: DashboardSource | undefined;
   /** What started the process has passed to it. */
   readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
@@ -162,7 +165,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   surroundings.health?.watch(supervisor);
   surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });
+  const { logs, dashboard } = setup;
+  const controls = await openControls({ ...surroundings, supervisor, options, logs, dashboard, clock });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({

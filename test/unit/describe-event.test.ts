@@ -35,6 +35,16 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Log level debug on choir logs, was info",
   ],
   [{ event: "logs-reopened", by: "choir logs" }, "info", "Log files reopened on choir logs"],
+  [
+    { event: "dashboard-listening", url: "http://[::1]:9465/", steers: false },
+    "info",
+    "Dashboard at http://[::1]:9465/ (it only shows: it has no token)",
+  ],
+  [
+    { event: "dashboard-listening", url: "http://[::1]:9465/", steers: true },
+    "info",
+    "Dashboard at http://[::1]:9465/ (its buttons need the token: #token=… behind the URL)",
+  ],
   [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
   [
     { event: "health-listening", url: "http://127.0.0.1:9000" },
