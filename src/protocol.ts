@@ -17,7 +17,7 @@ export interface InstanceInfo {
   readonly pid: number;
   /** The Runner's name. */
   readonly name: string;
-  /** How many instances the supervisor keeps. */
+  /** How many instances the supervisor kept when the process was spawned: choir scale changes it for those that come later. */
   readonly concurrency: number;
   /** When the process was spawned, ISO 8601 in UTC. */
   readonly startedAt: string;
@@ -55,6 +55,8 @@ export interface ModuleBirth {
   readonly mayDecideReady: boolean;
   /** `choir check`: the instance gets ready and never listens. */
   readonly isPrivate: boolean;
+  /** --watch: it reports what it loads. */
+  readonly isWatched: boolean;
 }
 
 /** Name of that environment variable. */

@@ -1,5 +1,5 @@
 /** `choir check`: boots one instance privately and says with which options: for CI, and before a deploy. */
-import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
+import { ChoirError, describeThrown, EXIT, type ExitCode } from "../errors.ts";
 import { assumeRole } from "../instance/role.ts";
 import { forgetSecrets, processEnvironment } from "../options/environment.ts";
 import { describeOrigin } from "../options/origin.ts";
@@ -23,6 +23,8 @@ interface ShownOption {
   readonly origin: string;
 }
 
+/** Exit codes of an app that ends as it was asked to: 0, and what its own handlers of SIGINT and SIGTERM may take from the shell. */
+const WELL: ReadonlySet<number | null> = new Set([0, 130, 143]);
 /** How long the last lines of the instance may take to arrive, in milliseconds. */
 const LAST_LINES_MS = 2000;
 
@@ -31,10 +33,11 @@ export async function check(args: readonly string[]): Promise<ExitCode> {
   assumeRole({ kind: "supervisor" });
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   const asJson = args.slice(0, end).includes("--json");
+  let options: readonly ShownOption[] = [];
   try {
     const plan = await planOf(args.filter((arg, at) => at >= end || arg !== "--json"));
     if (plan.kind === "help") return printHelp("choir check");
-    const options = shownOptions(plan);
+    options = shownOptions(plan);
     if (!asJson) print(`${optionTable(options)}\n`);
     const boot = await bootPrivately(plan, asJson);
     const failure = failureOf(boot);
@@ -44,6 +47,7 @@ export async function check(args: readonly string[]): Promise<ExitCode> {
     if (failure === undefined) return EXIT.ok;
     return asJson ? EXIT.config : configFailure(failure, plan.name);
   } catch (error) {
+    if (asJson) printJson({ ok: false, readyMs: null, error: describeThrown(error), options });
     return configFailure(error, "choir check");
   }
 }
@@ -79,6 +83,7 @@ async function bootPrivately(plan: Plan, quiet: boolean): Promise<Boot> {
     tls,
     identity: undefined,
     engine: undefined,
+    dashboard: undefined,
     serviceManager: { sockets: [], notify: undefined },
     logs,
     hasTerminal: false,
@@ -93,7 +98,7 @@ function failureOf({ readyMs, exit }: Boot): ChoirError | undefined {
     const { message, hint } = causeOf(exit);
     return new ChoirError("ERR_CHOIR_MODULE", message, { hint });
   }
-  if (exit.code === 0 && exit.reason === "asked") return undefined;
+  if (exit.reason === "asked" && WELL.has(exit.code)) return undefined;
   const how = exit.signal === null ? `with exit code ${exit.code}` : `by ${exit.signal}`;
   return new ChoirError("ERR_CHOIR_MODULE", `The app was ready, but did not end well: ${how} (${exit.reason})`);
 }

@@ -72,9 +72,28 @@ function runFile(file: string, shown: string): unknown {
     timeout: LOAD_MS,
     cwd: path.dirname(file),
   });
-  if (status === 0) return (JSON.parse(output[3] ?? "null") as { content?: unknown }).content;
-  if (signal !== null) throw configError(`${shown} did not end within ${LOAD_MS / 1000} s`);
-  throw configError(explainFailure(stderr, { file, shown }));
+  if (signal === "SIGTERM") throw configError(`${shown} did not end within ${LOAD_MS / 1000} s`);
+  const written = status === 0 ? parseWritten(output[3] ?? "") : undefined;
+  if (written !== undefined) return written.content;
+  // Node ends with 13 when nothing is left that could settle an await at the top level.
+  const how =
+    status === 13
+      ? "it awaits what never comes"
+      : `it ended the process ${signal === null ? `with exit code ${status}` : `by ${signal}`}`;
+  throw configError(
+    stderr.trim() === "" || status === 13
+      ? `${shown} cannot be loaded: ${how}`
+      : explainFailure(stderr, { file, shown }),
+  );
+}
+
+/** What load-config.ts has written; undefined when the file itself has ended the process, or written something there. */
+function parseWritten(text: string): { readonly content?: unknown } | undefined {
+  try {
+    return JSON.parse(text) as { content?: unknown };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Makes one line of what node prints about a program that it cannot run. */
@@ -83,8 +102,14 @@ function explainFailure(stderr: string, { file, shown }: { file: string; shown: 
   if (transformed !== undefined) return `${shown}:${transformedLine} cannot be loaded: ${transformed}`;
   const [, place, line] = /^(?:file:\/\/)?(\/.*):(\d+)$/m.exec(stderr) ?? [];
   const frame = new RegExp(`${path.basename(file).replaceAll(".", "\\.")}:(\\d+):\\d+`).exec(stderr)?.[1];
-  const message = /^(?:\w*Error\b.*?: .*)$/m.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1) ?? "";
+  const message = /^(?:\w*Error\b.*?: .*)$/m.exec(stderr)?.[0] ?? thrownText(stderr);
   const isHere = place !== undefined && path.basename(place) === path.basename(file);
   const at = isHere ? `:${line}` : frame === undefined ? "" : `:${frame}`;
   return `${shown}${at} cannot be loaded: ${message}`;
+}
+
+/** What was thrown that is no error: node prints it before its own version and advice. */
+function thrownText(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  return lines.findLast((line) => line !== "" && !/^(?:Node\.js v\d|\(Use `node)/.test(line)) ?? "";
 }

@@ -11,7 +11,8 @@ export function reportFatal(error: unknown, program: string): ExitCode {
   const ours = error instanceof ChoirError;
   const lines = [`${program}: ${ours ? error.message : inspect(error)}`];
   if (ours && error.hint !== undefined) lines.push(`  ${error.hint}`);
-  if (ours && error.exitCode === EXIT.usage) lines.push("  --help lists all options");
+  const saysWhere = ours && error.message.includes("--help lists");
+  if (ours && error.exitCode === EXIT.usage && !saysWhere) lines.push("  --help lists all options");
   if (ours && isDebugging()) lines.push(inspect(error));
   process.stderr.write(`${lines.join("\n")}\n`);
   return ours ? error.exitCode : EXIT.fatal;

@@ -124,7 +124,12 @@ function programOf(
     cwd,
     args: rest,
     environment: { ...environmentOf(options, origins), ...(start.watch && watchEnvironment(environment)) },
-    module: { serve: start.serve, mayDecideReady: origins.ready.from === "default", isPrivate: false },
+    module: {
+      serve: start.serve,
+      mayDecideReady: origins.ready.from === "default",
+      isPrivate: false,
+      isWatched: start.watch,
+    },
   };
 }
 

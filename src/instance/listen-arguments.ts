@@ -32,10 +32,10 @@ export function readListenCall(args: readonly unknown[], nextOrdinal: () => numb
   const options: ListenOptions = isOptions ? first : positional(first, second);
   const { signal } = options;
   const none: ListenCall = { wish: undefined, callback, signal };
-  // Node's word for "not shared between processes": the app means a socket of this instance alone.
-  if (options.exclusive === true) return none;
   if (isOptions && namesHandle(options)) return none;
   const port = portOf(options.port, "port" in options);
+  // Node's word for "not shared between processes". Of a port by its number there is one, and some frameworks say it always.
+  if (port === 0 && options.exclusive === true) return none;
   if (port !== undefined) {
     const { host, ipv6Only } = options;
     if (host !== undefined && host !== null && host !== "" && typeof host !== "string") return none;

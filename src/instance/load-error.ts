@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { ChoirError, describeThrown, quote } from "../errors.ts";
 
 /** Errors of the network come and go: a start that failed by one is tried again. */
-const PASSING = /\b(?:ECONN\w+|ETIMEDOUT|EHOST\w+|ENET\w+|ENOTFOUND|EAI_AGAIN|EPIPE)\b|\b(?:timed out|timeout)\b/i;
+const PASSING =
+  /\b(?:ECONN\w+|ETIMEDOUT|EHOST\w+|ENET\w+|ENOTFOUND|EAI_AGAIN|EPIPE|EADDRINUSE)\b|\b(?:timed out|timeout)\b/i;
 const OWN_FOLDER = fileURLToPath(new URL("../", import.meta.url));
 /** How many causes are looked at. */
 const DEPTH = 5;
@@ -76,7 +77,7 @@ function placeOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error) || typeof thrown.stack !== "string") return undefined;
   const lines = thrown.stack.split("\n");
   // A syntax error's stack begins with the place itself; other ones have frames.
-  const [, parsed, parsedLine] = /^(\S.*?):(\d+)$/.exec(lines[0] ?? "") ?? [];
+  const [, parsed, parsedLine] = /^((?:file:\/\/)?\/.*?):(\d+)$/.exec(lines[0] ?? "") ?? [];
   if (parsed !== undefined && parsedLine !== undefined) return shown(parsed, parsedLine);
   if (thrown instanceof SyntaxError) return undefined;
   for (const line of lines) {

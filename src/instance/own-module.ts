@@ -19,6 +19,7 @@ import { hearReady, keepOwnSignals, type OwnSignals } from "./own-signals.ts";
 import { scanSource, type Source } from "./scan-source.ts";
 import { findSyntaxError } from "./syntax-place.ts";
 import { prepareApp } from "./prepare.ts";
+import { reportRequired } from "./report-required.ts";
 import { type InstanceRole, isProcessClaimed } from "./role.ts";
 import { PATIENCE_MS, serverSettings, untilAnswering, untilFailed, untilStopped } from "./serve.ts";
 import { refusalError } from "./refusals.ts";
@@ -142,6 +143,7 @@ class OwnModule {
     const { patch } = this.#parts;
     const { serve } = this.#module;
     const loaded = import(pathToFileURL(this.#module.entry).href) as Promise<object>;
+    if (this.#module.isWatched) loaded.then(() => reportRequired(), reportRequired);
     const decisions: Promise<Decision>[] = [
       loaded.then((exports) => this.#decideLoaded(exports)),
       this.#loopEnd(loaded),

@@ -1,4 +1,5 @@
 /** Wants to lead, leads, and wants to lead again until it is stopped. Runs in the instance, for lock-client.ts. */
+import { ChoirError } from "../errors.ts";
 import type { Claim, HeldLock } from "./lock-claim.ts";
 import type { Leadership, Lock } from "./locks.ts";
 
@@ -13,16 +14,21 @@ export interface CandidateHost {
 
 /** How long one whose callback threw leaves it to the others, in milliseconds. */
 const PAUSE_MS = 1000;
+/** How long one that was refused waits before it asks again. */
+const REFUSED_MS = 5000;
 
 export class Candidate implements Leadership {
   readonly name: string;
   /** Resolves when it will not lead any more. */
   readonly ended: Promise<void>;
-  /** Why it ended without having been stopped. */
+  /** Why it could not stand. */
   failure: unknown;
   readonly #callback: (signal: AbortSignal, lock: Lock) => unknown;
   readonly #host: CandidateHost;
   readonly #stop = new AbortController();
+  /** Whether the app has been told that it stands: from then on a refusal is for the log, and is not the last word. */
+  #stands = false;
+  #isReported = false;
   #isLeader = false;
 
   /** Stands at once. */
@@ -35,6 +41,12 @@ export class Candidate implements Leadership {
 
   get isLeader(): boolean {
     return this.#isLeader;
+  }
+
+  /** Tells that it could not stand, or that it does from now on. */
+  confirm(): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.#stands = true;
   }
 
   stop(): Promise<void> {
@@ -54,11 +66,22 @@ export class Candidate implements Leadership {
         if (lock === null || (await this.#lead(claim, lock))) continue;
         await pause(PAUSE_MS, this.#stop.signal);
       } catch (error) {
-        // Refused, or the pipe is closed: it will not be otherwise the next time.
-        if (!this.#isStopped) this.failure = error;
-        return;
+        if (this.#isStopped || !(await this.#triesAgain(error))) return;
       }
     }
+  }
+
+  /** After a refusal: the engine may have been started without what locks need, and be started anew with it. */
+  async #triesAgain(error: unknown): Promise<boolean> {
+    const isRefusal = error instanceof ChoirError && error.code === "ERR_CHOIR_LOCK_ENGINE";
+    if (!this.#stands || !isRefusal) {
+      this.failure = error;
+      return false;
+    }
+    if (!this.#isReported) this.#host.report(error);
+    this.#isReported = true;
+    await pause(REFUSED_MS, this.#stop.signal);
+    return true;
   }
 
   /** Leads until it is stopped, loses the lock or fails; false when the callback threw. Never throws. */
@@ -72,6 +95,7 @@ export class Candidate implements Leadership {
     const ended = new Promise((resolve) => leading.signal.addEventListener("abort", resolve));
     if (this.#isStopped) onStop();
     this.#isLeader = true;
+    this.#isReported = false;
     let failed = false;
     try {
       await this.#callback(leading.signal, lock);

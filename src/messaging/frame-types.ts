@@ -98,6 +98,8 @@ export const LOCK_FRAME = {
   outcome: 0x2a,
   /** To the client: JSON of `LockSnapshot`. */
   locks: 0x2b,
+  /** To the client: until when its locks of scope "app" hold unless this comes again: id 0, time f64 of lease.ts. */
+  lease: 0x2c,
 } as const;
 
 /** The bits of a message's flags. */

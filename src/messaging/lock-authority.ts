@@ -65,6 +65,13 @@ export interface LockState {
 }
 
 export interface LockAuthority {
+  /**
+   * Until when what it has granted holds unless it is renewed, as a time of the machine (lease.ts). Undefined where nothing has to
+   * be renewed.
+   */
+  readonly leaseEnd?: number | undefined;
+  /** Has `listener` called whenever that has become later. */
+  onProlonged?(listener: () => void): void;
   /** Takes a claim; its callbacks say what became of it. Never throws. */
   request(claim: LockClaim): void;
   /**

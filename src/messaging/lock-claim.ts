@@ -37,6 +37,14 @@ export class HeldLock implements Lock {
   }
 }
 
+export interface ClaimOptions {
+  readonly name: string;
+  readonly mode: LockMode;
+  readonly isLeased: boolean;
+  /** Gives up waiting. */
+  readonly signal: AbortSignal | undefined;
+}
+
 export class Claim {
   readonly id: number;
   readonly name: string;
@@ -46,6 +54,8 @@ export class Claim {
   readonly lost: Promise<never>;
   /** Resolves when others can have the lock, or it is lost. */
   readonly unlocked: Promise<void>;
+  /** Whether it holds only as long as the supervisor says so again and again. */
+  readonly isLeased: boolean;
   readonly #mode: LockMode;
   /** The lock while it is held. */
   lock: HeldLock | undefined;
@@ -57,14 +67,10 @@ export class Claim {
   readonly #stopListening: () => void;
 
   /** `giveUp` is called when the signal aborts while it waits. */
-  constructor(
-    id: number,
-    { name, mode }: { name: string; mode: LockMode },
-    signal: AbortSignal | undefined,
-    giveUp: () => void,
-  ) {
+  constructor(id: number, { name, mode, isLeased, signal }: ClaimOptions, giveUp: () => void) {
     this.id = id;
     this.name = name;
+    this.isLeased = isLeased;
     this.#mode = mode;
     this.granted = new Promise((resolve, reject) => {
       this.#grant = resolve;

@@ -4,8 +4,10 @@
  */
 import { ChoirError, quote, type ErrorCode } from "../errors.ts";
 import { Candidate } from "./candidate.ts";
-import { FLAG, FRAME, LOCK_FLAG, LOCK_FRAME, MAX_LOCK_NAME, MAX_OUTCOME_BYTES, type FrameReader } from "./frames.ts";
+import { FLAG, FRAME, LOCK_FLAG, LOCK_FRAME, MAX_OUTCOME_BYTES, type FrameReader } from "./frames.ts";
 import type { LockMode } from "./lock-authority.ts";
+import { checkCallback, checkName, checkOptions, checkScope } from "./lock-checks.ts";
+import { Lease } from "./lease.ts";
 import { Claim, type HeldLock } from "./lock-claim.ts";
 import type {
   Leadership,
@@ -34,6 +36,7 @@ export class LockClient implements Locks {
   readonly #claims = new Map<number, Claim>();
   readonly #queries = new Map<number, Query>();
   readonly #candidates = new Set<Candidate>();
+  readonly #lease = new Lease(() => this.#onLeaseEnd());
 
   constructor(pipe: Pipe, { report }: LockClientOptions) {
     this.#pipe = pipe;
@@ -97,7 +100,7 @@ export class LockClient implements Locks {
     signal?.addEventListener("abort", () => void candidate.stop(), { once: true });
     // A refusal comes before this answer.
     await this.#pipe.request(FRAME.flush);
-    if (candidate.failure !== undefined) throw candidate.failure;
+    candidate.confirm();
     return candidate;
   }
 
@@ -122,7 +125,8 @@ export class LockClient implements Locks {
     if (pipe.closed !== undefined) throw pipe.closed;
     signal?.throwIfAborted();
     const id = pipe.nextId();
-    const claim = new Claim(id, { name, mode }, signal, () => {
+    const isLeased = (flags & LOCK_FLAG.machine) === 0;
+    const claim = new Claim(id, { name, mode, isLeased, signal }, () => {
       this.#claims.delete(id);
       pipe.send({ type: LOCK_FRAME.unlock, id });
     });
@@ -184,6 +188,10 @@ export class LockClient implements Locks {
     const id = frame.id();
     const { buffer, type, end } = frame;
     const at = frame.body + 4;
+    if (type === LOCK_FRAME.lease) {
+      this.#lease.prolong(buffer.readDoubleBE(at));
+      return;
+    }
     const query = this.#queries.get(id);
     if (query !== undefined) {
       this.#queries.delete(id);
@@ -206,7 +214,19 @@ export class LockClient implements Locks {
     }
   }
 
+  /** The supervisor has not said in time that its locks were renewed. Should it be there after all, it gives them back. */
+  #onLeaseEnd(): void {
+    for (const [id, claim] of this.#claims) {
+      if (!claim.isLeased || claim.lock === undefined) continue;
+      this.#claims.delete(id);
+      this.#pipe.send({ type: LOCK_FRAME.unlock, id });
+      const what = `Lock ${quote(claim.name)} is lost: the supervisor did not say in time that its lease was renewed`;
+      claim.lose(new ChoirError("ERR_CHOIR_LOCK_LOST", what));
+    }
+  }
+
   #onClosed(error: ChoirError): void {
+    this.#lease.stop();
     for (const claim of this.#claims.values()) claim.close(error);
     for (const query of this.#queries.values()) query.reject(error);
     this.#claims.clear();
@@ -246,45 +266,6 @@ interface SentError {
 
 function scopeFlag(scope: LockScope | undefined): number {
   return scope === "machine" ? LOCK_FLAG.machine : 0;
-}
-
-function lockError(message: string): ChoirError {
-  return new ChoirError("ERR_CHOIR_LOCK", message);
-}
-
-function checkName(noun: string, name: string): void {
-  if (typeof name !== "string") throw lockError(`${noun} must be a string, got ${quote(name)}`);
-  const bytes = Buffer.byteLength(name);
-  if (bytes === 0 || bytes > MAX_LOCK_NAME) {
-    throw lockError(`${noun} must have 1 to ${MAX_LOCK_NAME} bytes, ${quote(name)} has ${bytes}`);
-  }
-  if (name.startsWith("-")) throw lockError(`${noun} ${quote(name)} begins with "-", which is kept for Choir's own`);
-}
-
-function checkOptions(name: string, options: LockOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw lockError(`Options of lock ${quote(name)} must be an object, got ${quote(options)}`);
-  }
-  const { mode, ifAvailable = false, steal = false, signal, scope } = options;
-  if (mode !== undefined && mode !== "exclusive" && mode !== "shared") {
-    throw lockError(`mode of lock ${quote(name)} must be "exclusive" or "shared", got ${quote(mode)}`);
-  }
-  if (steal && (mode === "shared" || ifAvailable || signal !== undefined)) {
-    throw lockError(`steal of lock ${quote(name)} goes neither with mode "shared" nor with ifAvailable or signal`);
-  }
-  if (ifAvailable && signal !== undefined) {
-    throw lockError(`ifAvailable of lock ${quote(name)} does not go with signal: nothing is waited for`);
-  }
-  checkScope(name, scope);
-}
-
-function checkScope(name: string, scope: LockScope | undefined): void {
-  if (scope === undefined || scope === "app" || scope === "machine") return;
-  throw lockError(`scope of ${quote(name)} must be "app" or "machine", got ${quote(scope)}`);
-}
-
-function checkCallback(where: string, callback: unknown): void {
-  if (typeof callback !== "function") throw lockError(`${where} takes a callback, got ${quote(callback)}`);
 }
 
 function tooMuch(key: string, encoded: Encoded): ChoirError {

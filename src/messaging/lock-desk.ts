@@ -50,6 +50,9 @@ export class LockDesk {
   constructor(host: DeskHost, options: LockDeskOptions) {
     this.#host = host;
     this.#options = options;
+    options.app.onProlonged?.(() => {
+      for (const peer of this.#entries.keys()) this.#tellLease(peer);
+    });
   }
 
   /** Locks held and waited for. */
@@ -131,11 +134,21 @@ export class LockDesk {
       ifAvailable: (flags & LOCK_FLAG.ifAvailable) !== 0,
       steal: (flags & LOCK_FLAG.steal) !== 0,
       owner: peer.member,
-      granted: (token) => this.#host.answer(peer, encodeGrant(id, token)),
+      granted: (token) => {
+        if ((flags & LOCK_FLAG.machine) === 0) this.#tellLease(peer);
+        this.#host.answer(peer, encodeNumber(LOCK_FRAME.granted, id, token));
+      },
       unavailable: () => this.#end(peer, id, encodeAnswer(LOCK_FRAME.unavailable, id)),
       refused: (error) => this.#end(peer, id, encodeError(LOCK_FRAME.lockRefused, id, error)),
       lost: (error) => this.#end(peer, id, encodeError(LOCK_FRAME.lost, id, error)),
     };
+  }
+
+  /** The instance keeps the time itself: this process may stand still. */
+  #tellLease(peer: Peer): void {
+    const { leaseEnd } = this.#options.app;
+    const holdsAny = (this.#entries.get(peer)?.size ?? 0) > 0;
+    if (leaseEnd !== undefined && holdsAny) this.#host.answer(peer, encodeNumber(LOCK_FRAME.lease, 0, leaseEnd));
   }
 
   /** The last that the instance hears of it. */
@@ -226,11 +239,11 @@ function outcomeOf({ buffer, body, end }: FrameReader): Buffer {
   return copy;
 }
 
-function encodeGrant(id: number, token: number): Buffer {
+function encodeNumber(type: number, id: number, value: number): Buffer {
   const buffer = Buffer.allocUnsafe(HEAD_BYTES + 12);
   writeUint32(buffer, buffer.length - 4, 0);
-  buffer[4] = LOCK_FRAME.granted;
-  buffer.writeDoubleBE(token, writeUint32(buffer, id, HEAD_BYTES));
+  buffer[4] = type;
+  buffer.writeDoubleBE(value, writeUint32(buffer, id, HEAD_BYTES));
   return buffer;
 }
 

@@ -18,8 +18,6 @@ export interface SharedSocketsSetup {
 const IDLE_MS = 1000;
 
 export class SharedSockets {
-  /** As who asked last means to use them: one that looks for a free port does not say. */
-  scheme: string;
   readonly order: number;
   readonly isPassed: boolean;
   /** Rejects when they could not be bound. */
@@ -30,13 +28,25 @@ export class SharedSockets {
   /** The questions that they were the answer to, by instance. */
   readonly #holders = new Map<Child, Set<number>>();
   #idle: Timer | undefined;
+  #scheme: string;
 
   constructor({ scheme, sockets, isPassed, generation, order }: SharedSocketsSetup) {
-    this.scheme = scheme;
+    this.#scheme = scheme;
     this.sockets = sockets;
     this.isPassed = isPassed;
     this.#generation = generation;
     this.order = order;
+  }
+
+  /** How they are written in URLs. */
+  get scheme(): string {
+    return this.#scheme;
+  }
+
+  /** One more asks for them: who looks for a free port does so with a server that speaks no HTTP. */
+  use(scheme: string): this {
+    if (this.#scheme === "tcp") this.#scheme = scheme;
+    return this;
   }
 
   /** The last that had them has closed them, and nobody has asked since. */

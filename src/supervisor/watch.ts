@@ -2,7 +2,7 @@
  * `choir start --watch`: a rolling restart when a file changes that the instances have imported, which node itself reports for its own
  * --watch. Runs in the supervisor.
  */
-import { type FSWatcher, watch } from "node:fs";
+import { existsSync, type FSWatcher, watch } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock, Timer } from "../clock.ts";
@@ -21,6 +21,8 @@ export class FileWatch {
   readonly #clock: Clock;
   readonly #files = new Set<string>();
   readonly #folders = new Map<string, FSWatcher>();
+  /** Folders that are to be watched as soon as there are. */
+  readonly #missing = new Set<string>();
   readonly #changes = new Set<string>();
   #quiet: Timer | undefined;
   #changed: (files: readonly string[]) => void = () => {};
@@ -47,23 +49,53 @@ export class FileWatch {
     this.#quiet?.cancel();
     for (const watcher of this.#folders.values()) watcher.close();
     this.#folders.clear();
+    this.#missing.clear();
   }
 
   #add(file: string): void {
     this.#files.add(file);
-    const folder = path.dirname(file);
+    this.#watchFolder(path.dirname(file));
+  }
+
+  /** The folder, since editors put a new file in the place of the old one. */
+  #watchFolder(folder: string): void {
     if (this.#folders.has(folder)) return;
     try {
-      // The folder, since editors put a new file in the place of the old one.
-      const watcher = watch(folder, { persistent: false }, (_event, name) => {
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
         if (name !== null) this.#note(path.join(folder, name));
+        // Its own name: it was taken away or moved, as by a checkout of other code, and is not heard of any more.
+        if (event === "rename") this.#renamed(folder, name === path.basename(folder));
       });
-      // A folder that is taken away is not watched any more.
-      watcher.on("error", () => this.#folders.delete(folder));
+      watcher.on("error", () => this.#lose(folder));
       this.#folders.set(folder, watcher);
     } catch {
-      // The same, before it began.
+      this.#await(folder);
     }
+  }
+
+  #renamed(folder: string, isItself: boolean): void {
+    if (isItself || !existsSync(folder)) this.#lose(folder);
+    for (const missing of this.#missing) {
+      if (!existsSync(missing)) continue;
+      this.#missing.delete(missing);
+      this.#watchFolder(missing);
+      // What was written into it before nobody has heard of.
+      for (const file of this.#files) if (path.dirname(file) === missing && existsSync(file)) this.#note(file);
+    }
+  }
+
+  #lose(folder: string): void {
+    this.#folders.get(folder)?.close();
+    this.#folders.delete(folder);
+    this.#await(folder);
+  }
+
+  /** Waits in the folder above for one that is not there. */
+  #await(folder: string): void {
+    const above = path.dirname(folder);
+    if (above === folder) return;
+    this.#missing.add(folder);
+    this.#watchFolder(above);
   }
 
   #note(file: string): void {

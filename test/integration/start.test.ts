@@ -199,6 +199,8 @@ describe("a configuration file", () => {
     ["choir.config.mjs", "export default {\n  shutdownTimeout: true,\n};\n", ["choir.config.mjs:2", "shutdownTimeout"]],
     ["choir.config.mjs", "export default {\n  port = 80\n};\n", ["choir.config.mjs:2", "SyntaxError"]],
     ["choir.config.mjs", "\nthrow new Error('not today');\n", ["choir.config.mjs:2", "not today"]],
+    ["choir.config.mjs", "throw { reason: 'odd' };\n", ["choir.config.mjs cannot be loaded: { reason: 'odd' }"]],
+    ["choir.config.mjs", "process.exit(0);\n", ["choir.config.mjs cannot be loaded", "exit code 0"]],
     ["choir.config.mjs", "export default { responseHeaders: { 'a b': 'c' } };\n", ["responseHeaders", '"a b"']],
   ])("%s that is wrong: exit 78 (%j)", async (name, text, says) => {
     await using app = startChoir(["start", "handler.mjs"], { cwd: configured(name, text) });
@@ -233,6 +235,12 @@ describe("choir check", () => {
     await using good = startChoir(["check", file, "--readiness-path", "/environment"], {});
     await using bad = startChoir(["check", file, "--readiness-path", "/nowhere", "--start-timeout", "1s"], {});
     await using none = startChoir(["check", path.join(MODULES, "exports-none.mjs")], {});
+    await using missing = startChoir(["check", "nowhere.mjs", "--json"], {});
+    expect(await missing.exit()).toEqual({ code: 78, signal: null });
+    expect(JSON.parse(missing.text.join("\n"))).toMatchObject({
+      ok: false,
+      error: expect.stringContaining("nowhere.mjs") as string,
+    });
     expect(await good.exit(), good.transcript()).toEqual({ code: 0, signal: null });
     expect(good.text.join("\n")).toContain("/environment answers");
     expect(await bad.exit()).toEqual({ code: 78, signal: null });
@@ -244,9 +252,11 @@ describe("choir check", () => {
 
 it("--watch: restarts on a change of what was imported; errors stay, and the old code serves until the new one is ready", async () => {
   const cwd = configured("unrelated.mjs", "");
-  const imported = path.join(cwd, "imported.cjs");
+  const lib = path.join(cwd, "lib");
+  mkdirSync(lib);
+  const imported = path.join(lib, "imported.cjs");
   const write = (text: string): void => writeFileSync(imported, text);
-  const main = 'import answer from "./imported.cjs"; export default (_request, response) => response.end(answer);';
+  const main = 'import answer from "./lib/imported.cjs"; export default (_request, response) => response.end(answer);';
   writeFileSync(path.join(cwd, "main.mjs"), main);
   write("module.exports = ;");
   await using app = startChoir(["start", "main.mjs"], {
@@ -274,8 +284,18 @@ it("--watch: restarts on a change of what was imported; errors stay, and the old
   await until(async () => (await ask(url)).body === "two", "the new code");
   // Each of three changes of that file, and nothing else.
   expect(app.events("restart-started").map(({ by }) => by)).toEqual(
-    Array.from({ length: 3 }, () => "a change of imported.cjs"),
+    Array.from({ length: 3 }, () => "a change of lib/imported.cjs"),
   );
+
+  // As a checkout does it: the folder is another one then.
+  rmSync(lib, { recursive: true });
+  await app.event("restart-finished", { outcome: "failed", generation: 4 });
+  mkdirSync(lib);
+  write('module.exports = require("./reexported.cjs");');
+  await app.event("restart-finished", { outcome: "failed", generation: 5 });
+  // Node reports neither what is not there yet nor, later, what is only re-exported.
+  writeFileSync(path.join(lib, "reexported.cjs"), 'module.exports = "three";');
+  await until(async () => (await ask(url)).body === "three", "the re-exported module");
 });
 
 interface Case {

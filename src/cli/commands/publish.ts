@@ -2,6 +2,7 @@
 import { callControl } from "../../control/client.ts";
 import { ChoirError, describeThrown, EXIT, type ExitCode, quote } from "../../errors.ts";
 import { checkTopic } from "../../messaging/topics.ts";
+import { encodeValue } from "../../messaging/value.ts";
 import { optionError } from "../../options/origin.ts";
 import { findApp } from "../find-app.ts";
 import { ANSWER_MS, print, printJson } from "../output.ts";
@@ -45,11 +46,19 @@ function checkedTopic(topic: string): void {
 }
 
 function readValue(json: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(json);
+    value = JSON.parse(json);
   } catch {
     throw optionError(
       `The value must be JSON, got ${quote(json)}; a text is written with its quotes: '${JSON.stringify(json)}'`,
     );
   }
+  try {
+    // A number such as 1e999 is JSON, and none that can be sent.
+    encodeValue(value);
+  } catch (error) {
+    throw optionError(describeThrown(error));
+  }
+  return value;
 }

@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** A session has begun: locks can be had. */
   readonly onBegun: () => void;
+  /** It lives until later than it did. */
+  readonly onProlonged: () => void;
   /** It has been renewed: time to look after what waits. */
   readonly onRenewed: () => void;
   /** It has ended: whatever was held is held no longer. */
@@ -37,6 +39,11 @@ export class Session {
 
   get id(): string {
     return this.#id;
+  }
+
+  /** Until when that is so, by the clock's `now`; undefined while there is none. */
+  get end(): number | undefined {
+    return this.#hasBegun ? this.#end : undefined;
   }
 
   /** Whether what it holds is certainly its own: asked by the clock, since timers may be late. */
@@ -95,6 +102,7 @@ export class Session {
     this.#end = sent + leaseMs * END_SHARE;
     this.#ending?.cancel();
     this.#ending = clock.after(this.#end - clock.now(), () => this.#onEnd());
+    this.#options.onProlonged();
   }
 
   #onEnd(): void {

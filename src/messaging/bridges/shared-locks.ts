@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { ChoirError, describeThrown, quote } from "../../errors.ts";
+import { machineTime } from "../lease.ts";
 import type { LockAuthority, LockClaim, LockInfo, LockState } from "../lock-authority.ts";
 import type { EngineConnection, LockStore } from "./engine.ts";
 import { LockQueue, type LockQueueHost } from "./lock-queue.ts";
@@ -32,6 +33,7 @@ export class SharedLocks implements LockAuthority {
   /** Why there are no locks, once that is known. */
   #never: ChoirError | undefined;
   #lastId = 0;
+  #onProlonged: () => void = () => {};
   /** Those that wait for a session. */
   #onAccess: (() => void)[] = [];
 
@@ -41,6 +43,7 @@ export class SharedLocks implements LockAuthority {
       this.#never = engineError(NEEDS_NATS, 'Use the lock for this machine only, with scope: "machine"');
     this.#session = new Session({
       clock: options.clock,
+      onProlonged: () => this.#onProlonged(),
       onBegun: () => {
         for (const go of this.#onAccess.splice(0)) go();
         this.#syncAll();
@@ -50,6 +53,15 @@ export class SharedLocks implements LockAuthority {
         for (const queue of this.#queues.values()) queue.sessionEnded();
       },
     });
+  }
+
+  get leaseEnd(): number | undefined {
+    const { end } = this.#session;
+    return end === undefined ? undefined : machineTime(this.#options.clock, end);
+  }
+
+  onProlonged(listener: () => void): void {
+    this.#onProlonged = listener;
   }
 
   request(claim: LockClaim): void {
@@ -102,7 +114,7 @@ export class SharedLocks implements LockAuthority {
     if (!this.#options.hasLocks) return;
     this.#never = engineError(
       NEEDS_JETSTREAM,
-      'Start nats-server with -js, or use the lock for this machine only, with scope: "machine"',
+      'The warning of the supervisor says why: start nats-server with -js, or use the lock for this machine only, with scope: "machine"',
     );
     for (const queue of this.#queues.values()) queue.refuse(this.#never);
     this.#queues.clear();
@@ -174,7 +186,7 @@ export class SharedLocks implements LockAuthority {
 const UNREACHABLE = "the engine between machines cannot be reached";
 const NEEDS_NATS = "Locks, leaders and runOnce between machines need NATS, and --pub-sub-url is one of Redis";
 const NEEDS_JETSTREAM =
-  "Locks, leaders and runOnce between machines need JetStream, which this NATS server does not have";
+  "Locks, leaders and runOnce between machines need JetStream, which cannot be used on this NATS server";
 
 function engineError(message: string, hint?: string, cause?: unknown): ChoirError {
   return new ChoirError("ERR_CHOIR_LOCK_ENGINE", message, { ...(hint !== undefined && { hint }), cause });

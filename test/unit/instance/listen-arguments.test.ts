@@ -24,6 +24,7 @@ describe("a call of listen()", () => {
     [[{ port: "3000", host: "::1" }], tcp(3000, "::1")],
     [[{ port: 3000, host: "" }], tcp(3000)],
     [[{ port: 3000, reusePort: true }], tcp(3000)],
+    [[{ port: 3000, exclusive: true }], tcp(3000)],
     [[0], tcp(0, null, 7)],
     [[{ port: 0, host: "::" }], tcp(0, "::", 7)],
     [[{ port: undefined, host: "::1" }], tcp(0, "::1", 7)],
@@ -42,7 +43,8 @@ describe("a call of listen()", () => {
   it.each([
     [{ fd: 5 }],
     [{ _handle: {} }],
-    [{ port: 3000, exclusive: true }],
+    [{ port: 0, exclusive: true }],
+    [{ port: undefined, exclusive: true }],
     [{ port: 70_000 }],
     [{ port: "x" }],
     [{ port: 3000, host: 5 }],

@@ -2,8 +2,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { ChoirError } from "../../../src/errors.ts";
 import { FRAME, LOCK_FRAME } from "../../../src/messaging/frames.ts";
+import { machineNow } from "../../../src/messaging/lease.ts";
+import { LocalLocks } from "../../../src/messaging/local-locks.ts";
 import type { LockAuthority, LockClaim } from "../../../src/messaging/lock-authority.ts";
 import type { Leadership, Lock } from "../../../src/messaging/locks.ts";
+import { FakeClock } from "../../helpers/fake-clock.ts";
 import { Harness, control, isSettled, readFrames, request, turns, until, type Connection } from "./harness.ts";
 
 let harness: Harness;
@@ -328,6 +331,36 @@ describe("locks.leader", () => {
     await expect(one.client.locks.leader("cron", () => {}, { signal: controller.signal })).rejects.toThrow(/abort/);
   });
 
+  it("that is refused later on says so once, and leads when it is no longer refused", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const locks = new LocalLocks({ clock: new FakeClock() });
+      let held: LockClaim | undefined;
+      let refusals = 0;
+      const request = (claim: LockClaim): void => {
+        if (held === undefined) held = claim;
+        else if (refusals++ === 0) claim.refused(new ChoirError("ERR_CHOIR_LOCK_ENGINE", "no JetStream"));
+        else locks.request(claim);
+      };
+      const others = { query: () => locks.query(), recall: (key: string) => locks.recall(key) };
+      const remember = (key: string, bytes: Uint8Array) => locks.remember(key, bytes);
+      harness = new Harness({ locks: { ...others, remember, request, release: (claim) => locks.release(claim) } });
+      const connection = harness.connect();
+      const leadership = await connection.client.locks.leader("cron", () => {});
+      held?.refused(new ChoirError("ERR_CHOIR_LOCK_ENGINE", "no JetStream"));
+      for (let n = 0; n < 2; n++) {
+        await turns();
+        expect(leadership.isLeader).toBe(false);
+        vi.advanceTimersByTime(5000);
+      }
+      await until(() => leadership.isLeader);
+      expect(connection.reported).toMatchObject([{ topic: "cron", error: { code: "ERR_CHOIR_LOCK_ENGINE" } }]);
+      await leadership.stop();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("is refused where the authority refuses", async () => {
     const message = "A lock between machines needs NATS";
     harness = new Harness({ locks: refusing(message) });
@@ -499,3 +532,75 @@ function refusing(message: string): LockAuthority {
     query: () => Promise.reject(error),
   };
 }
+
+describe("a lease", () => {
+  /** Locks that hold until `end`, a time of the machine. */
+  function leased() {
+    const locks = new LocalLocks({ clock: new FakeClock() });
+    let end = 0;
+    let onProlonged = (): void => {};
+    const authority: LockAuthority = {
+      get leaseEnd() {
+        return end;
+      },
+      onProlonged: (listener) => void (onProlonged = listener),
+      request: (claim) => locks.request(claim),
+      release: (claim) => locks.release(claim),
+      query: () => locks.query(),
+      recall: (key) => locks.recall(key),
+      remember: (key, bytes) => locks.remember(key, bytes),
+    };
+    const prolong = (ms: number): void => {
+      end = machineNow() + ms;
+      onProlonged();
+    };
+    return { authority, prolong };
+  }
+
+  it("that is not prolonged ends in the instance, whatever its supervisor does, and the lock is given back", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "hrtime"] });
+    try {
+      const { authority, prolong } = leased();
+      harness = new Harness({ locks: authority });
+      [one, two] = [harness.connect(), harness.connect()];
+      prolong(8000);
+      const [app, machine, waiting] = [hold(one), hold(one, "b", { scope: "machine" }), hold(two)];
+      await holds(app);
+      await holds(machine);
+      vi.advanceTimersByTime(7000);
+      prolong(8000);
+      await turns();
+      vi.advanceTimersByTime(7999);
+      await turns();
+      expect(app.lock()?.signal.aborted).toBe(false);
+      vi.advanceTimersByTime(1);
+      await expect(app.done).rejects.toMatchObject({ code: "ERR_CHOIR_LOCK_LOST" });
+      expect(app.lock()?.signal.aborted).toBe(true);
+      await holds(waiting);
+      expect(machine.lock()?.signal.aborted).toBe(false);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("that was prolonged while the instance was busy does not end", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "hrtime"] });
+    try {
+      const { authority, prolong } = leased();
+      harness = new Harness({ locks: authority });
+      one = harness.connect();
+      prolong(8000);
+      const holding = hold(one);
+      await holds(holding);
+      // The timer comes first, and behind it what the supervisor had written long ago.
+      vi.advanceTimersByTime(9000);
+      prolong(8000);
+      await turns();
+      expect(holding.lock()?.signal.aborted).toBe(false);
+      holding.release("done");
+      expect(await holding.done).toBe("done");
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
