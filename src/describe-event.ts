@@ -19,6 +19,11 @@ const DESCRIBERS: Describers = {
     level: "info",
     message: `Listening on ${count(names.length, "socket")} passed by the service manager (${names.join(", ")}) at ${addresses.join(" and ")}: --address and --port are not used`,
   }),
+  "sockets-unused": ({ addresses, urls }) => ({
+    level: "warn",
+    message: `Nobody listens on ${addresses.join(" and ")}, passed by the service manager: the app listens at ${urls.join(" and ") || "no other address either"}`,
+    detail: "Let the app listen on PORT, which --port sets, or write its own address into the .socket unit",
+  }),
   "sockets-for-another": ({ pid }) => ({
     level: "warn",
     message: `The service manager passed its sockets to process ${pid}, not to this one: they are not used`,
@@ -30,6 +35,10 @@ const DESCRIBERS: Describers = {
     detail: "Install systemd-notify, which is part of systemd, or use Type=exec in the unit, without WatchdogSec",
   }),
   "metrics-listening": ({ url }) => ({ level: "info", message: `Metrics at ${url}` }),
+  "dashboard-listening": ({ url, steers }) => ({
+    level: "info",
+    message: `Dashboard at ${url}${steers ? " (its buttons need the token: #token=… behind the URL)" : " (it only shows: it has no token)"}`,
+  }),
   "log-level-changed": ({ to, was, by }) => ({ level: "info", message: `Log level ${to} on ${by}, was ${was}` }),
   "logs-reopened": ({ by }) => ({ level: "info", message: `Log files reopened on ${by}` }),
   "health-listening": ({ url }) => ({ level: "info", message: `Health endpoints /livez and /readyz at ${url}` }),

@@ -53,12 +53,16 @@ export type ChoirEvent =
     }
   /** The service manager has passed listening sockets: these are used, in place of --address and --port. */
   | { readonly event: "sockets-passed"; readonly names: readonly string[]; readonly addresses: readonly string[] }
+  /** The app of `choir start` is ready and listens on none of these, which the service manager has passed: who connects there waits for nobody. */
+  | { readonly event: "sockets-unused"; readonly addresses: readonly string[]; readonly urls: readonly string[] }
   /** The service manager has passed sockets, but to another process, which did not begin this one by `exec`. */
   | { readonly event: "sockets-for-another"; readonly pid: number }
   /** The service manager cannot be told how the service is doing. */
   | { readonly event: "notify-failed"; readonly error: string }
   /** Metrics can be read there, by --metrics. */
   | { readonly event: "metrics-listening"; readonly url: string }
+  /** The dashboard is there, by --dashboard; `steers`: it has a token, by which it restarts and scales. */
+  | { readonly event: "dashboard-listening"; readonly url: string; readonly steers: boolean }
   /** /livez and /readyz are answered there. */
   | { readonly event: "health-listening"; readonly url: string }
   /** The first process of a container, where nobody takes leave of processes that have lost their parents. */

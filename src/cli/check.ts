@@ -83,6 +83,7 @@ async function bootPrivately(plan: Plan, quiet: boolean): Promise<Boot> {
     tls,
     identity: undefined,
     engine: undefined,
+    dashboard: undefined,
     serviceManager: { sockets: [], notify: undefined },
     logs,
     hasTerminal: false,

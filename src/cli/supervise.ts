@@ -7,6 +7,7 @@ import { ChoirError, EXIT, type ExitCode } from "../errors.ts";
 import { compileHeaderPolicy } from "../http/headers.ts";
 import { checkConfigureServer } from "../instance/app.ts";
 import { forgetSecrets, processEnvironment, programArguments } from "../options/environment.ts";
+import { dashboardSource } from "../options/dashboard-source.ts";
 import { engineSource } from "../options/engine-source.ts";
 import { banner, renderHelp } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
@@ -74,7 +75,7 @@ async function run({ name, configureServer, options: given, args, strayErrors }:
 /** What is decided when a supervisor is to run, whatever it runs. */
 export type Supervised = Omit<
   SupervisorSetup,
-  "version" | "identity" | "tls" | "engine" | "serviceManager" | "logs" | "hasTerminal"
+  "version" | "identity" | "tls" | "engine" | "dashboard" | "serviceManager" | "logs" | "hasTerminal"
 >;
 
 /** Runs a supervisor to its end, with its logs; what is decided about the program comes from the caller. */
@@ -85,7 +86,8 @@ export async function superviseResolved(supervised: Supervised): Promise<ExitCod
   const context = { name, origins, environment: processEnvironment() };
   const tls = tlsSources(supervised.options, context);
   const engine = engineSource(supervised.options, context);
-  // From here on only these two have passwords: what is not there cannot be shown.
+  const dashboard = dashboardSource(supervised.options, context);
+  // From here on only these three have passwords: what is not there cannot be shown.
   forgetSecrets();
   const options = withoutSecrets(supervised.options);
   const logs = await openLogs(name, options);
@@ -98,6 +100,7 @@ export async function superviseResolved(supervised: Supervised): Promise<ExitCod
     tls,
     identity: resolveIdentity(options),
     engine,
+    dashboard,
     serviceManager: takeServiceManager(),
     logs,
     hasTerminal: hasControllingTerminal(),

@@ -11,7 +11,7 @@ export class EventStream {
   readonly #unsubscribe: () => void;
 
   /** Begins the answer; every event from now on is part of it. */
-  constructor(response: ServerResponse, events: EventFeed) {
+  constructor(response: ServerResponse, events: Pick<EventFeed, "subscribe">) {
     this.#response = response;
     response.writeHead(200, { "Content-Type": "application/x-ndjson", "Cache-Control": "no-store" });
     response.flushHeaders();

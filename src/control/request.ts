@@ -1,10 +1,9 @@
 /**
- * Reads a request on the control socket, within bounds: which route, what body, what form of answer. Used in the supervisor.
+ * Reads a request on the control socket or the dashboard's port, within bounds: which route, what body, what form of answer. Used in the supervisor.
  */
 import type { IncomingMessage } from "node:http";
 import { quote } from "../errors.ts";
 import { requestError, type RequestFacts, type Route } from "./route.ts";
-import { ROUTES } from "./routes.ts";
 
 /** A request that cannot be served, with its HTTP status. */
 export class Refusal extends Error {
@@ -22,13 +21,13 @@ export class Refusal extends Error {
 const MOST_BYTES = 16 * 1024;
 
 /** Finds the route that a request is for. */
-export function routeOf({ method, url = "" }: IncomingMessage): Route {
+export function routeOf({ method, url = "" }: IncomingMessage, routes: readonly Route[]): Route {
   const [pathname] = url.split("?");
-  const here = ROUTES.filter((route) => route.path === pathname);
+  const here = routes.filter((route) => route.path === pathname);
   const route = here.find((route) => route.method === method);
   if (route !== undefined) return route;
   if (here.length === 0) {
-    throw new Refusal(404, `Nothing is at ${quote(pathname)}; there are ${ROUTES.map(({ path }) => path).join(", ")}`);
+    throw new Refusal(404, `Nothing is at ${quote(pathname)}; there are ${routes.map(({ path }) => path).join(", ")}`);
   }
   const allowed = here.map(({ method }) => method).join(", ");
   throw new Refusal(405, `${pathname} takes ${allowed}, got ${method}`, { Allow: allowed });

@@ -33,7 +33,7 @@ export const GROUPS: Readonly<Record<OptionGroup, string>> = {
   tls: "TLS and HTTP/2",
   limits: "Limits of the HTTP server",
   life: "Life of an instance",
-  metrics: "Metrics",
+  metrics: "Metrics and dashboard",
   messaging: "Messages between machines",
   logs: "Output",
 };

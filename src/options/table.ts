@@ -3,6 +3,7 @@
  * A leaf, used in both processes (in the instance for its types and, through environment.ts, its names): it imports only rows
  * and reads nothing.
  */
+import { DASHBOARD_OPTIONS } from "./dashboard-options.ts";
 import { DEPLOY_ROWS } from "./deploy-rows.ts";
 import { HEALTH_OPTIONS } from "./health-options.ts";
 import { MESSAGING_ROWS } from "./messaging-rows.ts";
@@ -298,6 +299,7 @@ export const OPTIONS = {
   }),
   ...HEALTH_OPTIONS,
   ...METRICS_OPTIONS,
+  ...DASHBOARD_OPTIONS,
   ...MESSAGING_ROWS,
   ...LOG_ROWS,
 } as const;

@@ -1,14 +1,17 @@
 /**
- * What the control socket and --metrics may call: the supervisor's methods, and what is asked of its parts. Runs in the supervisor; each
+ * What the control socket, --metrics and --dashboard may call: the supervisor's methods, and what is asked of its parts. Runs in the supervisor; each
  * is one call, and what is seldom wanted is loaded when it is.
  */
 import type { Controllable } from "../control/controllable.ts";
 import type { Control } from "../control/control.ts";
+import type { Dashboard } from "../control/dashboard/server.ts";
 import type { MetricsCollector } from "../control/metrics/collector.ts";
 import { EventCounts } from "../control/metrics/event-counts.ts";
 import type { MetricsServer, MetricsSource } from "../control/metrics/server.ts";
 import { LEVELS, levelName } from "../logs/levels.ts";
 import type { LogRouter } from "../logs/router.ts";
+import type { Clock } from "../clock.ts";
+import type { DashboardSource } from "../options/dashboard-source.ts";
 import type { Broker } from "../messaging/broker.ts";
 import { Operator } from "../messaging/operator.ts";
 import type { ResolvedOptions } from "../options/table.ts";
@@ -23,7 +26,10 @@ export interface ControlParts {
   readonly broker: Broker;
   readonly logs: LogRouter;
   readonly emit: (event: ChoirEvent) => void;
+  readonly clock: Clock;
   readonly sockets: Pick<Sockets, "bound" | "desk">;
+  /** Set with --dashboard. */
+  readonly dashboard: DashboardSource | undefined;
   readonly options: Pick<ResolvedOptions, "appMetrics" | "metrics" | "metricsAddress" | "bindRetry">;
 }
 
@@ -37,20 +43,33 @@ export interface OpenControls {
   close(): void;
 }
 
-/** Opens the control socket and, with --metrics, their port. */
+/** Opens the control socket and, with --metrics and --dashboard, their ports. */
 export async function openControls(parts: ControlParts): Promise<OpenControls> {
   const { control, options } = parts;
   const target = controlsOf(parts);
-  const metrics = options.metrics ? await openMetrics(options, (accept) => target.metrics(accept)) : undefined;
-  const socket = await control.open(target).catch((error: unknown) => {
+  let metrics: MetricsServer | undefined;
+  let dashboard: Dashboard | undefined;
+  const close = (): void => {
     metrics?.close();
-    throw error;
-  });
-  return {
-    socket: socket === undefined ? {} : { control: socket },
-    start: (emit) => metrics && emit({ event: "metrics-listening", url: metrics.url }),
-    close: () => metrics?.close(),
+    dashboard?.close();
   };
+  try {
+    if (options.metrics) metrics = await openMetrics(options, (accept) => target.metrics(accept));
+    dashboard = await openDashboard(parts, target);
+    const socket = await control.open(target);
+    return {
+      socket: socket === undefined ? {} : { control: socket },
+      start(emit) {
+        if (metrics !== undefined) emit({ event: "metrics-listening", url: metrics.url });
+        if (dashboard !== undefined)
+          emit({ event: "dashboard-listening", url: dashboard.url, steers: dashboard.steers });
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** Loaded where they are wanted: it costs the others no memory. */
@@ -60,6 +79,21 @@ async function openMetrics(
 ): Promise<MetricsServer> {
   const { serveMetrics } = await import("../control/metrics/server.ts");
   return serveMetrics(source, { address: metricsAddress, retryMs: bindRetry });
+}
+
+/** Likewise. */
+async function openDashboard(
+  { dashboard, options, control, clock }: ControlParts,
+  target: Controllable,
+): Promise<Dashboard | undefined> {
+  if (dashboard === undefined) return undefined;
+  const [{ serveDashboard }, { readPassword }] = await Promise.all([
+    import("../control/dashboard/server.ts"),
+    import("./certificate-files.ts"),
+  ]);
+  const token = await readPassword(dashboard.token);
+  const { address } = dashboard;
+  return serveDashboard(target, { address, token, retryMs: options.bindRetry, events: control.events, clock });
 }
 
 /** Puts together what may be called. */

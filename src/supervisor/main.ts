@@ -15,6 +15,7 @@ import { availableInstances, systemBacklog } from "../options/concurrency.ts";
 import { processEnvironment } from "../options/environment.ts";
 import type { NotifyAddress, ServiceManager } from "../options/service-manager.ts";
 import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "../options/table.ts";
+import type { DashboardSource } from "../options/dashboard-source.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
 import { collectStartGarbage } from "../start-garbage.ts";
@@ -23,13 +24,12 @@ import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
 import type { Health } from "./health.ts";
-import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
+import { groupMemoryLimit, heapShares, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { surgeOf } from "./rollout.ts";
 import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
@@ -56,6 +56,8 @@ export interface SupervisorSetup {
   readonly identity: Identity | undefined;
   /** Set when an engine carries messages to other machines. */
   readonly engine: EngineSource | undefined;
+  /** Set with --dashboard. */
+  readonly dashboard: DashboardSource | undefined;
   /** What started the process has passed to it. */
   readonly serviceManager: ServiceManager;
   readonly logs: LogRouter;
@@ -163,7 +165,8 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   surroundings.health?.watch(supervisor);
   surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
-  const controls = await openControls({ ...surroundings, supervisor, options, logs: setup.logs });
+  const { logs, dashboard } = setup;
+  const controls = await openControls({ ...surroundings, supervisor, options, logs, dashboard, clock });
   // From here to start() nothing waits: a signal or a request that came in between would find a supervisor without instances.
   let ownFault: ChoirError | undefined;
   setup.strayErrors.listen({
@@ -227,24 +230,15 @@ export function makeLauncher(
     keptOptions: new KeptOptions(setup, emit),
     tls,
     broker,
-    heapOf: heapShares(setup, emit),
+    heapOf: heapOf(setup, emit),
     clock: systemClock,
     emit,
   });
 }
 
-/** What each instance's share is, by their number; undefined where V8's own choice stands. Says so whenever it changes. */
-function heapShares({ program, options }: SupervisorSetup, emit: Emit): (instances: number) => number | undefined {
-  const limit = groupMemoryLimit();
+function heapOf({ program, options }: SupervisorSetup, emit: Emit): (instances: number) => number | undefined {
   const isGiven = isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"]);
-  let said: number | undefined;
-  return (instances) => {
-    if (limit === undefined || isGiven) return undefined;
-    const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
-    if (heapMiB !== said) emit({ event: "heap-shared", heapMiB, limitBytes: limit, isNew: said !== undefined });
-    said = heapMiB;
-    return heapMiB;
-  };
+  return heapShares({ limit: isGiven ? undefined : groupMemoryLimit(), maxSurge: options.maxSurge }, emit);
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {

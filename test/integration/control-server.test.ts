@@ -8,7 +8,6 @@ import path from "node:path";
 import { array, assert, asyncProperty, constantFrom, json, oneof, option, record, string } from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { askForStatus, callControl } from "../../src/control/client.ts";
-import type { Controllable, ProfileRequest } from "../../src/control/controllable.ts";
 import { Control, type ControlSetup } from "../../src/control/control.ts";
 import { EventFeed } from "../../src/control/event-feed.ts";
 import { ROUTES } from "../../src/control/routes.ts";
@@ -16,81 +15,14 @@ import { ControlServer } from "../../src/control/server.ts";
 import { ChoirError } from "../../src/errors.ts";
 import type { Segment } from "../../src/logs/encode/segment.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { ChoirEvent, LevelName } from "../../src/events.ts";
-import { LogTail } from "../../src/logs/tail.ts";
-import { Broker } from "../../src/messaging/broker.ts";
-import { Operator } from "../../src/messaging/operator.ts";
+import type { ChoirEvent } from "../../src/events.ts";
 import type { RestartResult } from "../../src/supervisor/snapshot.ts";
+import { chunks, DONE, FakeSupervisor } from "../helpers/fake-supervisor-controls.ts";
 import { ask } from "../helpers/start-runner.ts";
 import { SNAPSHOT } from "../helpers/snapshots.ts";
 import { within } from "../helpers/within.ts";
 
-const DONE: RestartResult = { outcome: "done", generation: 3, durationMs: 12 };
 const SCALED: ChoirEvent = { event: "scaled", instances: 3, was: 2, by: "x" };
-
-class FakeSupervisor implements Controllable {
-  readonly calls: unknown[][] = [];
-  restartEnds: Promise<RestartResult> = Promise.resolve(DONE);
-  /** How often it was asked how it is. */
-  asked = 0;
-
-  snapshot(): typeof SNAPSHOT {
-    this.asked += 1;
-    return SNAPSHOT;
-  }
-
-  restart(by: string): Promise<RestartResult> {
-    this.calls.push(["restart", by]);
-    return this.restartEnds;
-  }
-
-  async scale(instances: number, by: string): Promise<{ instances: number }> {
-    this.calls.push(["scale", instances, by]);
-    return { instances };
-  }
-
-  stop(by: string): void {
-    this.calls.push(["stop", by]);
-  }
-
-  readonly messages = new Operator(new Broker());
-
-  async metrics(accept: string | undefined): Promise<{ contentType: string; text: string }> {
-    return { contentType: "text/plain", text: `accepted ${accept}\n` };
-  }
-
-  readonly logs = new LogTail(1000);
-  level: LevelName = "info";
-
-  follow(listener: (event: ChoirEvent) => void): () => void {
-    return events.subscribe(listener);
-  }
-
-  logLevel(): LevelName {
-    return this.level;
-  }
-
-  setLogLevel(level: LevelName, by: string): void {
-    this.calls.push(["setLogLevel", level, by]);
-    this.level = level;
-  }
-
-  reopenLogs(by: string): void {
-    this.calls.push(["reopenLogs", by]);
-  }
-
-  /** What a profile is made of. */
-  parts: AsyncGenerator<Buffer> = chunks();
-
-  profile(slot: number, what: ProfileRequest): AsyncIterable<Buffer> {
-    this.calls.push(["profile", slot, what]);
-    return this.parts;
-  }
-}
-
-async function* chunks(...texts: string[]): AsyncGenerator<Buffer> {
-  for (const text of texts) yield Buffer.from(text);
-}
 
 let temp: string;
 let file: string;
@@ -101,8 +33,8 @@ const opened: { close(): Promise<void> }[] = [];
 beforeEach(() => {
   temp = mkdtempSync(path.join(tmpdir(), "choir-ctl-"));
   file = path.join(temp, "app.sock");
-  target = new FakeSupervisor();
   events = new EventFeed();
+  target = new FakeSupervisor(events);
 });
 afterEach(async () => {
   for (const each of opened.splice(0)) await each.close();

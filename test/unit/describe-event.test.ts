@@ -35,6 +35,16 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Log level debug on choir logs, was info",
   ],
   [{ event: "logs-reopened", by: "choir logs" }, "info", "Log files reopened on choir logs"],
+  [
+    { event: "dashboard-listening", url: "http://[::1]:9465/", steers: false },
+    "info",
+    "Dashboard at http://[::1]:9465/ (it only shows: it has no token)",
+  ],
+  [
+    { event: "dashboard-listening", url: "http://[::1]:9465/", steers: true },
+    "info",
+    "Dashboard at http://[::1]:9465/ (its buttons need the token: #token=… behind the URL)",
+  ],
   [{ event: "metrics-listening", url: "http://[::1]:9464/metrics" }, "info", "Metrics at http://[::1]:9464/metrics"],
   [
     { event: "health-listening", url: "http://127.0.0.1:9000" },
@@ -60,6 +70,11 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     { event: "sockets-passed", names: ["web", "admin"], addresses: ["0.0.0.0:80", "unix:/run/admin"] },
     "info",
     "Listening on 2 sockets passed by the service manager (web, admin) at 0.0.0.0:80 and unix:/run/admin: --address and --port are not used",
+  ],
+  [
+    { event: "sockets-unused", addresses: ["0.0.0.0:80"], urls: ["http://[::]:3000"] },
+    "warn",
+    "Nobody listens on 0.0.0.0:80, passed by the service manager: the app listens at http://[::]:3000",
   ],
   [
     { event: "sockets-for-another", pid: 12 },

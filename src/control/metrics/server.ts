@@ -2,12 +2,11 @@
  * Serves metrics on a port of their own, for --metrics: one path, to read only. Runs in the supervisor; the same text is on the control
  * socket. Loaded only when it is wanted.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { isIP } from "node:net";
-import { ChoirError, describeThrown, quote } from "../../errors.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { describeThrown } from "../../errors.ts";
 import { http } from "../../http/node-http.ts";
-import { optionError } from "../../options/origin.ts";
 import { foreignRequest } from "../guard.ts";
+import { isLoopback, listenOnPort, readEndpoint } from "../port.ts";
 import type { MetricsText } from "./collector.ts";
 
 /** Makes the document, in the form that an Accept header asks for. */
@@ -30,7 +29,8 @@ export async function serveMetrics(
   source: MetricsSource,
   { address, retryMs }: { address: string; retryMs: number },
 ): Promise<MetricsServer> {
-  const { host, port } = readAddress(address);
+  const owner = { flag: "--metrics", address } as const;
+  const onLoopback = isLoopback(readEndpoint(owner).host);
   const server = http.createServer({
     requestTimeout: 10_000,
     connectionsCheckingInterval: 1000,
@@ -39,72 +39,15 @@ export async function serveMetrics(
   });
   server.maxConnections = MOST_CONNECTIONS;
   server.setTimeout(IDLE_MS, (socket) => socket.destroy());
-  const isLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
-  server.on("request", (request, response) => void answer(request, response, { source, isLoopback }));
-  await listen(server, { host, port, retryMs, address });
-  server.unref();
-  const bound = server.address();
-  const at = typeof bound === "object" && bound !== null ? bound.port : port;
+  server.on("request", (request, response) => void answer(request, response, { source, isLoopback: onLoopback }));
+  const origin = await listenOnPort(server, { ...owner, retryMs });
   return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${at}${PATH}`,
+    url: `${origin}${PATH}`,
     close() {
       server.close();
       server.closeAllConnections();
     },
   };
-}
-
-/** Reads `host:port`; an IPv6 address has brackets. */
-function readAddress(address: string): { host: string; port: number } {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/[\]]+)):(\d{1,5})$/.exec(address) ?? [];
-  const host = bracketed ?? plain;
-  const port = Number(digits);
-  if (host !== undefined && port <= 65_535 && (bracketed === undefined || isIP(bracketed) === 6)) return { host, port };
-  throw optionError(
-    `--metrics-address must be an address and a port, for example 127.0.0.1:9464 or [::1]:9464, got ${quote(address)}`,
-  );
-}
-
-interface Listen {
-  readonly host: string;
-  readonly port: number;
-  readonly retryMs: number;
-  readonly address: string;
-}
-
-const RETRY_EVERY_MS = 100;
-
-async function listen(server: Server, { host, port, retryMs, address }: Listen): Promise<void> {
-  const deadline = performance.now() + retryMs;
-  for (;;) {
-    const error = await listenOnce(server, host, port);
-    if (error === undefined) return;
-    const inUse = error.code === "EADDRINUSE";
-    if (!inUse || performance.now() >= deadline) throw addressError(address, error);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, RETRY_EVERY_MS);
-    });
-  }
-}
-
-function listenOnce(server: Server, host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
-  return new Promise((resolve) => {
-    server.once("error", resolve);
-    server.listen({ host, port }, () => {
-      server.off("error", resolve);
-      resolve(undefined);
-    });
-  });
-}
-
-function addressError(address: string, error: NodeJS.ErrnoException): ChoirError {
-  const inUse = error.code === "EADDRINUSE";
-  const what = inUse ? "is already in use by another process" : `cannot be listened on: ${describeThrown(error)}`;
-  return new ChoirError(
-    inUse ? "ERR_CHOIR_ADDRESS_IN_USE" : "ERR_CHOIR_ADDRESS",
-    `--metrics-address ${quote(address)} ${what}`,
-    { cause: error, hint: "Choose another --metrics-address, or leave --metrics away" },
-  );
 }
 
 async function answer(

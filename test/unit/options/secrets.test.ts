@@ -15,8 +15,8 @@ function sources(input: Partial<ResolveInput>) {
 const SECRETS = OPTION_NAMES.filter((name) => specOf(name).secret === true);
 
 describe("a secret option", () => {
-  it("is every one whose value is a password or may hold one, and no other", () => {
-    expect(SECRETS).toEqual(OPTION_NAMES.filter((name) => /password$|url$/i.test(name)));
+  it("is every one whose value is a password or a token, or may hold one, and no other", () => {
+    expect(SECRETS).toEqual(OPTION_NAMES.filter((name) => /password$|url$|token$/i.test(name)));
   });
 
   it.each(SECRETS)("%s is not in the message about a wrong value", (name) => {
