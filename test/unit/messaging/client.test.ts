@@ -118,8 +118,8 @@ describe("subscribe with a handler", () => {
         throw new Error("not to be read");
       },
     });
-    const { clients, close } = createLocalPubSub(2, { onHandlerError: log, onLeaderError: log });
-    const [a, b] = [clients[0]!, clients[1]!];
+    const local = createLocalPubSub(2, { onHandlerError: log, onLeaderError: log });
+    const [a, b] = [local.clients[0]!, local.clients[1]!];
     const got: unknown[] = [];
     await b.subscribe("t", () => {
       throw hostile;
@@ -135,7 +135,7 @@ describe("subscribe with a handler", () => {
       "t: {} Error: mine",
     ]);
     await leadership.stop();
-    await close();
+    await local.close();
   });
 
   it("logs what is no JSON and goes on", async () => {
