@@ -19,6 +19,11 @@ const DESCRIBERS: Describers = {
     level: "info",
     message: `Listening on ${count(names.length, "socket")} passed by the service manager (${names.join(", ")}) at ${addresses.join(" and ")}: --address and --port are not used`,
   }),
+  "sockets-unused": ({ addresses, urls }) => ({
+    level: "warn",
+    message: `Nobody listens on ${addresses.join(" and ")}, passed by the service manager: the app listens at ${urls.join(" and ") || "no other address either"}`,
+    detail: "Let the app listen on PORT, which --port sets, or write its own address into the .socket unit",
+  }),
   "sockets-for-another": ({ pid }) => ({
     level: "warn",
     message: `The service manager passed its sockets to process ${pid}, not to this one: they are not used`,

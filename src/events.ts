@@ -53,6 +53,8 @@ export type ChoirEvent =
     }
   /** The service manager has passed listening sockets: these are used, in place of --address and --port. */
   | { readonly event: "sockets-passed"; readonly names: readonly string[]; readonly addresses: readonly string[] }
+  /** The app of `choir start` is ready and listens on none of these, which the service manager has passed: who connects there waits for nobody. */
+  | { readonly event: "sockets-unused"; readonly addresses: readonly string[]; readonly urls: readonly string[] }
   /** The service manager has passed sockets, but to another process, which did not begin this one by `exec`. */
   | { readonly event: "sockets-for-another"; readonly pid: number }
   /** The service manager cannot be told how the service is doing. */

@@ -17,7 +17,7 @@ export interface InstanceInfo {
   readonly pid: number;
   /** The Runner's name. */
   readonly name: string;
-  /** How many instances the supervisor keeps. */
+  /** How many instances the supervisor kept when the process was spawned: choir scale changes it for those that come later. */
   readonly concurrency: number;
   /** When the process was spawned, ISO 8601 in UTC. */
   readonly startedAt: string;

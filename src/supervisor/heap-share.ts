@@ -3,7 +3,9 @@
  * whole limit for its own. Runs in the supervisor.
  */
 import path from "node:path";
+import type { ChoirEvent } from "../events.ts";
 import { controlGroups, readText, type ReadText } from "../control-groups.ts";
+import { surgeOf } from "./rollout.ts";
 
 const MIB = 2 ** 20;
 /** What the supervisor has. */
@@ -47,6 +49,28 @@ export function heapShare({ limit, instances, surge }: HeapShare): number {
   // A newcomer is small when it begins, and the one that it replaces goes: half of the surge is there at its fullest.
   const share = (limit - SUPERVISOR_BYTES) / (instances + surge / 2);
   return Math.max(LEAST_MIB, Math.floor((share * HEAP_OF_SHARE) / MIB));
+}
+
+export interface HeapSharesSetup {
+  /** Undefined where V8's own choice is to stand. */
+  readonly limit: number | undefined;
+  /** What --max-surge says. */
+  readonly maxSurge: string;
+}
+
+/** What the heap of one among so many instances may have, in MiB; says so at first and whenever their number has changed it. */
+export function heapShares(
+  { limit, maxSurge }: HeapSharesSetup,
+  emit: (event: ChoirEvent) => void,
+): (instances: number) => number | undefined {
+  let said: number | undefined;
+  return (instances) => {
+    if (limit === undefined) return undefined;
+    const heapMiB = heapShare({ limit, instances, surge: surgeOf(maxSurge, instances) });
+    if (heapMiB !== said) emit({ event: "heap-shared", heapMiB, limitBytes: limit, isNew: said !== undefined });
+    said = heapMiB;
+    return heapMiB;
+  };
 }
 
 /** Whether node's own flags or NODE_OPTIONS say how large the heap may be. */

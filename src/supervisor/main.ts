@@ -24,13 +24,12 @@ import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
 import type { Health } from "./health.ts";
-import { groupMemoryLimit, heapShare, isHeapGiven } from "./heap-share.ts";
+import { groupMemoryLimit, heapShares, isHeapGiven } from "./heap-share.ts";
 import type { Outcome, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
 import { handleSignals } from "./signals.ts";
-import { surgeOf } from "./rollout.ts";
 import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { ConnectContext, ServiceConnection } from "../systemd/connect.ts";
@@ -231,24 +230,15 @@ export function makeLauncher(
     keptOptions: new KeptOptions(setup, emit),
     tls,
     broker,
-    heapOf: heapShares(setup, emit),
+    heapOf: heapOf(setup, emit),
     clock: systemClock,
     emit,
   });
 }
 
-/** What each instance's share is, by their number; undefined where V8's own choice stands. Says so whenever it changes. */
-function heapShares({ program, options }: SupervisorSetup, emit: Emit): (instances: number) => number | undefined {
-  const limit = groupMemoryLimit();
+function heapOf({ program, options }: SupervisorSetup, emit: Emit): (instances: number) => number | undefined {
   const isGiven = isHeapGiven(program.execArgv, processEnvironment()["NODE_OPTIONS"]);
-  let said: number | undefined;
-  return (instances) => {
-    if (limit === undefined || isGiven) return undefined;
-    const heapMiB = heapShare({ limit, instances, surge: surgeOf(options.maxSurge, instances) });
-    if (heapMiB !== said) emit({ event: "heap-shared", heapMiB, limitBytes: limit, isNew: said !== undefined });
-    said = heapMiB;
-    return heapMiB;
-  };
+  return heapShares({ limit: isGiven ? undefined : groupMemoryLimit(), maxSurge: options.maxSurge }, emit);
 }
 
 function derivedOptions({ backlog, unresponsiveTimeout }: ResolvedOptions): DerivedOptions {

@@ -41,7 +41,7 @@ export async function openSockets(setup: OpenSocketsSetup, emit: (event: ChoirEv
   const options = { ...setup.options, owner: setup.identity };
   const scheme = tls === undefined ? "http" : "https";
   const passed = passedSockets(setup.serviceManager, emit);
-  if (listening !== undefined) return askedSockets({ ...listening, options, passed, scheme, clock: systemClock });
+  if (listening !== undefined) return askedSockets({ ...listening, options, passed, scheme, emit, clock: systemClock });
   const bound = passed.length === 0 ? await bindSockets(options, systemClock) : passed;
   return {
     bound,

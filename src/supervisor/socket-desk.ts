@@ -6,6 +6,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
+import type { ChoirEvent } from "../events.ts";
 import { ChoirError, describeThrown, quote } from "../errors.ts";
 import { isSocketWish, type RefusedSocket, type SocketWish } from "../protocol.ts";
 import { formatTcp } from "./addresses.ts";
@@ -24,6 +25,7 @@ export interface SocketDeskSetup {
   readonly isPrivate: boolean;
   /** What the service manager has passed: it is used for what an app asks for, where it fits. */
   readonly passed: readonly BoundSocket[];
+  readonly emit: (event: ChoirEvent) => void;
   /** Binds; for tests. */
   readonly bind?: (options: SocketOptions, clock: Clock) => Promise<readonly BoundSocket[]>;
 }
@@ -37,6 +39,7 @@ export class SocketDesk {
   /** The instances there are, with their generations once they are ready. */
   readonly #children = new Map<Child, number | undefined>();
   #asked = 0;
+  #hasBeenReady = false;
   #closed = false;
 
   constructor(setup: SocketDeskSetup) {
@@ -47,7 +50,7 @@ export class SocketDesk {
   attach(child: Child, generation: number): void {
     this.#children.set(child, undefined);
     child.onMessage((message) => {
-      if (message.choir === "ready") this.#children.set(child, generation);
+      if (message.choir === "ready") this.#ready(child, generation);
       else if (message.choir === "unlisten") this.#release(child, message.ask);
       if (message.choir !== "listen") return;
       const { ask, wish, scheme } = message;
@@ -83,6 +86,8 @@ export class SocketDesk {
   }
 
   async #answer(child: Child, { ask, wish, scheme, generation }: Question): Promise<void> {
+    // It is about to be told to end. A refusal would be an error that its app complains of.
+    if (this.#closed) return;
     this.#asked += 1;
     try {
       const shared = await this.#sharedFor(wish, { scheme, generation, order: this.#asked });
@@ -106,9 +111,8 @@ export class SocketDesk {
     const known = this.#known(key, target);
     const ownScheme = wish.kind === "default" ? this.#setup.scheme : scheme;
     if (known !== undefined) return known.use(ownScheme);
-    if (this.#closed || this.#entries.size >= MOST_ENTRIES) {
-      const reason = this.#closed ? "the program is stopping" : `${MOST_ENTRIES} are in use`;
-      throw new ChoirError("ERR_CHOIR_ADDRESS", `No further address can be listened on: ${reason}`);
+    if (this.#entries.size >= MOST_ENTRIES) {
+      throw new ChoirError("ERR_CHOIR_ADDRESS", `No further address can be listened on: ${MOST_ENTRIES} are in use`);
     }
     const passed = this.#passedFor(target);
     const isPassed = passed.length > 0;
@@ -201,6 +205,16 @@ export class SocketDesk {
         wanted === "*" ? address.endsWith(`:${port}`) : address === formatAddress(wanted, port),
       ),
     );
+  }
+
+  #ready(child: Child, generation: number): void {
+    this.#children.set(child, generation);
+    if (this.#hasBeenReady) return;
+    this.#hasBeenReady = true;
+    const used = new Set(this.sockets);
+    const unused = this.#setup.passed.filter((socket) => !used.has(socket));
+    const addresses = unused.map(({ address }) => address);
+    if (unused.length > 0) this.#setup.emit({ event: "sockets-unused", addresses, urls: this.urls });
   }
 
   #release(child: Child, ask: unknown): void {

@@ -72,6 +72,11 @@ const SENTENCES: [ChoirEvent, string, string][] = [
     "Listening on 2 sockets passed by the service manager (web, admin) at 0.0.0.0:80 and unix:/run/admin: --address and --port are not used",
   ],
   [
+    { event: "sockets-unused", addresses: ["0.0.0.0:80"], urls: ["http://[::]:3000"] },
+    "warn",
+    "Nobody listens on 0.0.0.0:80, passed by the service manager: the app listens at http://[::]:3000",
+  ],
+  [
     { event: "sockets-for-another", pid: 12 },
     "warn",
     "The service manager passed its sockets to process 12, not to this one: they are not used",

@@ -1,6 +1,7 @@
 // What of a control group's memory each instance's heap may have, from fake files of both versions.
 import { describe, expect, it } from "vitest";
-import { groupMemoryLimit, heapShare, isHeapGiven } from "../../../src/supervisor/heap-share.ts";
+import type { ChoirEvent } from "../../../src/events.ts";
+import { groupMemoryLimit, heapShare, heapShares, isHeapGiven } from "../../../src/supervisor/heap-share.ts";
 import { memoryLimit } from "../../../src/supervisor/memory.ts";
 
 const GIB = 2 ** 30;
@@ -79,6 +80,22 @@ describe("heapShare", () => {
   ])("of %i bytes, with %i instances and %i newcomers, is %i MiB", (limit, instances, surge, expected) => {
     expect(heapShare({ limit, instances, surge })).toBe(expected);
     if (expected > 64) expect((instances + surge / 2) * expected * 2 ** 20).toBeLessThan(limit * 0.8);
+  });
+});
+
+describe("heapShares", () => {
+  it("follow the number of instances, and say so when it changes", () => {
+    const events: ChoirEvent[] = [];
+    const heapOf = heapShares({ limit: GIB, maxSurge: "1" }, (event) => events.push(event));
+    expect([heapOf(1), heapOf(1), heapOf(4), heapOf(4)]).toEqual([480, 480, 160, 160]);
+    expect(events).toEqual([
+      { event: "heap-shared", heapMiB: 480, limitBytes: GIB, isNew: false },
+      { event: "heap-shared", heapMiB: 160, limitBytes: GIB, isNew: true },
+    ]);
+  });
+
+  it("are none without a limit", () => {
+    expect(heapShares({ limit: undefined, maxSurge: "1" }, () => {})(2)).toBeUndefined();
   });
 });
 

@@ -42,6 +42,16 @@ describe("kept options", () => {
     expect(JSON.stringify(kept)).not.toContain("secret");
   });
 
+  it("are said of the first generation where the supervisor has not read the code, as under choir start", () => {
+    const events: ChoirEvent[] = [];
+    const kept = new KeptOptions(running({}), (event) => events.push(event));
+    const message = { choir: "declared", ...declarationOf("shop", { port: 9000 }) } as ToSupervisor;
+    kept.attach({ onMessage: (listener) => listener(message) }, 0);
+    expect(events).toEqual([
+      { event: "options-kept", generation: 0, options: [{ option: "port", running: "3000", wanted: "9000" }] },
+    ]);
+  });
+
   it("are said once for a generation, and nonsense on the channel is nobody's", () => {
     const events: ChoirEvent[] = [];
     const kept = new KeptOptions(running({ port: 8080 }), (event) => events.push(event));

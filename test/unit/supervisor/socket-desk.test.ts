@@ -1,5 +1,6 @@
 /** Which instances get which sockets, and when these are given back. */
 import { beforeEach, describe, expect, it } from "vitest";
+import type { ChoirEvent } from "../../../src/events.ts";
 import type { SocketWish, ToInstance, ToSupervisor } from "../../../src/protocol.ts";
 import type { Child, ChildExit } from "../../../src/supervisor/child.ts";
 import { SocketDesk, type SocketDeskSetup } from "../../../src/supervisor/socket-desk.ts";
@@ -15,10 +16,12 @@ interface FakeSocket extends BoundSocket {
 let clock: FakeClock;
 let bound: FakeSocket[];
 let nextPort: number;
+let events: ChoirEvent[];
 
 beforeEach(() => {
   clock = new FakeClock();
   bound = [];
+  events = [];
   nextPort = 40_000;
 });
 
@@ -46,7 +49,8 @@ function bind({ address: [host = ""], port, ipv6Only }: SocketOptions): Promise<
 
 function makeDesk(setup: Partial<SocketDeskSetup> = {}): SocketDesk {
   const options = { address: ["127.0.0.1"], port: 3000, socketMode: 0o660, bindRetry: 0 };
-  const usual = { addressGiven: false, scheme: "http", isPrivate: false, passed: [] };
+  const emit = (event: ChoirEvent): void => void events.push(event);
+  const usual = { addressGiven: false, scheme: "http", isPrivate: false, passed: [], emit };
   return new SocketDesk({ options, clock, bind, ...usual, ...setup });
 }
 
@@ -176,6 +180,22 @@ describe("a socket that the app closes", () => {
     next.ready();
     await instance.end();
     expect(open()).toEqual(["0.0.0.0:80"]);
+  });
+});
+
+describe("a socket of the service manager", () => {
+  it("is used where it fits, and named when the app listens elsewhere", async () => {
+    const passed = await Promise.all(
+      [80, 81].map(async (port) => (await bind({ address: ["0.0.0.0"], port } as unknown as SocketOptions))[0]!),
+    );
+    const instance = new FakeInstance(makeDesk({ passed }));
+    expect(await instance.listen({ port: 80 })).toBe("0.0.0.0:80");
+    expect(await instance.listen({ port: 3000 })).toBe("[::]:3000");
+    instance.ready();
+    instance.ready();
+    expect(events).toEqual([
+      { event: "sockets-unused", addresses: ["0.0.0.0:81"], urls: ["http://0.0.0.0:80", "http://[::]:3000"] },
+    ]);
   });
 });
 
