@@ -5,6 +5,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Kvm } from "@nats-io/kv";
+import { connect } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
 import { EngineServer, NATS, REDIS } from "../helpers/engines.ts";
 import { describeWith } from "../helpers/programs.ts";
@@ -153,6 +155,20 @@ describeWith({ programs: ["nats-server"] }, "locks between machines", () => {
     expect((await machines.note("granted", 2)).at - stopped).toBeLessThan(LEASE_MS);
     machines.expectOneAtATime();
   }, 60_000);
+});
+
+describeWith({ programs: ["nats-server"] }, "a bucket of sessions that was made by hand", () => {
+  it("whose entries never end is refused, with the reason", async () => {
+    await using engine = await EngineServer.start(NATS);
+    const connection = await connect({ servers: engine.url });
+    await new Kvm(connection).create("choir_locks_7eapp_sessions", { history: 1 });
+    await connection.close();
+    await using machines = new Machines(engine);
+    const here = await machines.start();
+    expect(await here.event("engine-warning")).toMatchObject({ warning: expect.stringContaining("has no TTL") });
+    const refused = JSON.parse((await ask(`${here.url}/try/files`)).body) as { code: string };
+    expect(refused.code).toBe("ERR_CHOIR_LOCK_ENGINE");
+  });
 });
 
 describeWith({ programs: ["redis-server"] }, "locks between machines over Redis", () => {

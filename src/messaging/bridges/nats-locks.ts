@@ -8,25 +8,36 @@ import { isConflict, readAll } from "./nats-values.ts";
 
 export interface LockBuckets {
   readonly locks: KV;
-  /** Entries end by themselves after LEASE_MS. */
+  /** Entries end by themselves after `leaseMs`. */
   readonly sessions: KV;
+  readonly leaseMs: number;
   /** The keys of the bucket of the locks that match. */
   readonly keys: (pattern: string) => Promise<string[]>;
   /** Removes what was written as this revision from the bucket of the locks; false when it is not there any more. */
   readonly removeRevision: (revision: number) => Promise<boolean>;
 }
 
-/** How long a supervisor's locks outlive it, in milliseconds. */
+/** How long a supervisor's locks outlive it in a bucket that Choir makes, in milliseconds. */
 export const LEASE_MS = 10_000;
+/** The shortest that can be kept: it is renewed after a fifth of it. */
+const SHORTEST_LEASE_MS = 2000;
+
+/** Takes a bucket of sessions as it is; throws when its entries end too soon, or never. */
+export function checkLease(bucket: string, ttlMs: number): number {
+  if (ttlMs >= SHORTEST_LEASE_MS) return ttlMs;
+  const is = ttlMs === 0 ? "no TTL" : `a TTL of ${ttlMs} ms`;
+  throw new Error(`its bucket ${bucket} has ${is}, and locks need one of ${SHORTEST_LEASE_MS} ms or more, such as 10s`);
+}
 
 export class NatsLocks implements LockStore {
-  readonly leaseMs = LEASE_MS;
+  readonly leaseMs: number;
   readonly #locks: KV;
   readonly #sessions: KV;
   readonly #keys: LockBuckets["keys"];
   readonly #removeRevision: LockBuckets["removeRevision"];
 
-  constructor({ locks, sessions, keys, removeRevision }: LockBuckets) {
+  constructor({ locks, sessions, leaseMs, keys, removeRevision }: LockBuckets) {
+    this.leaseMs = leaseMs;
     this.#locks = locks;
     this.#sessions = sessions;
     this.#keys = keys;

@@ -10,7 +10,7 @@ import { describeThrown } from "../../errors.ts";
 import type { Engine, EngineConnection, EngineListener, Outbound } from "./engine.ts";
 import { loadOptional } from "./load-optional.ts";
 import { prefixToken } from "./names.ts";
-import { LEASE_MS, type LockBuckets, NatsLocks } from "./nats-locks.ts";
+import { LEASE_MS, type LockBuckets, NatsLocks, checkLease } from "./nats-locks.ts";
 import { NatsValues, type ValueBucket } from "./nats-values.ts";
 import type { EngineAccess } from "./access.ts";
 
@@ -154,6 +154,8 @@ async function openBuckets(connection: NatsConnection, { kv, jetstream }: Packag
     manager.create(`${name}_locks`, { history: 1, allow_direct: false }),
     manager.create(`${name}_sessions`, { history: 1, allow_direct: false, ttl: LEASE_MS }),
   ]);
+  // Whoever made it before chose the time.
+  const leaseMs = checkLease(`${name}_sessions`, (await sessions.status()).ttl);
   const { streams } = await jetstream.jetstreamManager(connection);
   const removeRevision = async (revision: number): Promise<boolean> => {
     try {
@@ -176,6 +178,7 @@ async function openBuckets(connection: NatsConnection, { kv, jetstream }: Packag
     locks,
     keys: keysOf(`${name}_locks`),
     sessions,
+    leaseMs,
     removeRevision,
   };
 }

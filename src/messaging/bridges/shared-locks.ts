@@ -114,7 +114,7 @@ export class SharedLocks implements LockAuthority {
     if (!this.#options.hasLocks) return;
     this.#never = engineError(
       NEEDS_JETSTREAM,
-      'Start nats-server with -js, or use the lock for this machine only, with scope: "machine"',
+      'The warning of the supervisor says why: start nats-server with -js, or use the lock for this machine only, with scope: "machine"',
     );
     for (const queue of this.#queues.values()) queue.refuse(this.#never);
     this.#queues.clear();
@@ -186,7 +186,7 @@ export class SharedLocks implements LockAuthority {
 const UNREACHABLE = "the engine between machines cannot be reached";
 const NEEDS_NATS = "Locks, leaders and runOnce between machines need NATS, and --pub-sub-url is one of Redis";
 const NEEDS_JETSTREAM =
-  "Locks, leaders and runOnce between machines need JetStream, which this NATS server does not have";
+  "Locks, leaders and runOnce between machines need JetStream, which cannot be used on this NATS server";
 
 function engineError(message: string, hint?: string, cause?: unknown): ChoirError {
   return new ChoirError("ERR_CHOIR_LOCK_ENGINE", message, { ...(hint !== undefined && { hint }), cause });
