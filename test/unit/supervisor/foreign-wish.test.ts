@@ -10,11 +10,12 @@ const OPTIONS = {
   port: 843,
 } as unknown as SocketOptions;
 const OWNER = { uid: 1000, gid: 1000 };
+const DEFAULT: SocketWish = { kind: "default" };
 const tcp = (port: number): SocketWish => ({ kind: "tcp", host: null, port, ordinal: 0, ipv6Only: false });
 const unix = (file: string): SocketWish => ({ kind: "unix", path: file });
 
 it.each([
-  [{ kind: "default" } as SocketWish],
+  [DEFAULT],
   [tcp(843)],
   [tcp(80)],
   [tcp(443)],
