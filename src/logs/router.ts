@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import { describeEvent } from "../describe-event.ts";
 import type { ChoirEvent } from "../events.ts";
 import type { Encoding, Threshold } from "./encode/encoder.ts";
+import { LogCounts, type LogStatistics } from "./counts.ts";
 import { isErrorRecord } from "./encode/records.ts";
 import { countLines, type Segment } from "./encode/segment.ts";
 import { formatJson } from "./format/json.ts";
@@ -60,6 +61,7 @@ export class LogRouter {
   /** The last lines, and those to come, for who looks in from outside. */
   readonly tail = new LogTail();
   readonly #threshold: Threshold;
+  readonly #counts = new LogCounts();
 
   constructor(options: LogRouterOptions) {
     this.#options = options;
@@ -69,6 +71,7 @@ export class LogRouter {
       clock,
       lineLimit,
       threshold: this.#threshold,
+      counts: this.#counts,
       encodings: [...new Set<Encoding>([...sinks.map(({ encoding }) => encoding), TAIL_ENCODING])],
       write: (encoding, segments) => this.#write(encoding, segments),
       loseAll: (bytes) => this.#loseAll(bytes),
@@ -90,12 +93,19 @@ export class LogRouter {
     this.#threshold.level = level;
   }
 
+  /** What was logged, and where it went. */
+  statistics(): LogStatistics {
+    return this.#counts.statistics(this.#options.sinks.flatMap((sink) => sink.written()));
+  }
+
   /** Logs what happened in the supervisor. */
   event(event: ChoirEvent): void {
+    this.#counts.take(event);
     const description = describeEvent(event);
     const { name, clock } = this.#options;
     const level = LEVELS[description.level];
     if (level < this.level) return;
+    this.#counts.add(level);
     const record: EventRecord = { kind: "event", level, time: clock.date(), name, event, description };
     for (const encoding of this.#rules.encodings) {
       const format = typeof encoding === "function" ? encoding : formatJson;

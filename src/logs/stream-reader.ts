@@ -2,6 +2,7 @@
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { Clock, Timer } from "../clock.ts";
+import type { LogCounts } from "./counts.ts";
 import { createEncoder, type Encoder, type EncoderOptions, type Encoding } from "./encode/encoder.ts";
 import { free, type Segment } from "./encode/segment.ts";
 import { LineCutter, type LineTaker, type OddLine } from "./lines.ts";
@@ -20,6 +21,7 @@ export interface ReadingRules {
   /** The longest line, in bytes. */
   readonly lineLimit: number;
   readonly threshold: EncoderOptions["threshold"];
+  readonly counts: Pick<LogCounts, "add" | "cut">;
 }
 
 export interface StreamReaderOptions extends ReadingRules {
@@ -103,6 +105,7 @@ export class StreamReader implements LineTaker {
 
   odd(line: OddLine): void {
     if (this.#options.watch?.line(line.bytes) === false) return;
+    if (line.cutBytes > 0) this.#options.counts.cut += 1;
     for (const [, encoder] of this.#encoders) encoder.odd(line);
   }
 

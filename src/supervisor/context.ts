@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { ChoirError, ExitCode } from "../errors.ts";
 import type { ChoirEvent } from "../events.ts";
+import type { LogStatistics } from "../logs/counts.ts";
 import type { BridgeStats } from "../messaging/bridges/reports.ts";
 import type { Launcher } from "./launcher.ts";
 
@@ -28,6 +29,8 @@ export interface SupervisorContext {
   readonly emit: (event: ChoirEvent) => void;
   /** What the engine between machines does; undefined without one. */
   readonly engine?: () => BridgeStats | undefined;
+  /** What was logged. */
+  readonly logs?: () => LogStatistics;
   /** Called once, when the end begins: who connects from then on is not to wait in a queue that nobody empties. */
   readonly ending?: () => void;
 }

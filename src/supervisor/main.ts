@@ -25,7 +25,7 @@ import { KeptOptions, type RunningOptions } from "./kept-options.ts";
 import { openControls } from "./controls.ts";
 import type { Health } from "./health.ts";
 import { groupMemoryLimit, heapShares, isHeapGiven } from "./heap-share.ts";
-import type { Outcome, SupervisorOptions } from "./context.ts";
+import type { Outcome, SupervisorContext, SupervisorOptions } from "./context.ts";
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
@@ -155,13 +155,14 @@ interface Surroundings {
 
 async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Promise<Outcome> {
   const clock: Clock = systemClock;
-  const { sockets, emit, control, tls, broker } = surroundings;
+  const { sockets, emit, control, tls } = surroundings;
   const { name, version, options } = setup;
   const instances = options.concurrency === "auto" ? availableInstances() : options.concurrency;
   const launcher = makeLauncher(setup, surroundings);
-  const ending = (): void => void clock.after(options.drainDelay, () => sockets.close());
-  const context = { launcher, clock, emit, ending, engine: () => broker.stats.engine };
-  const supervisor = new Supervisor(supervisorOptions(setup, { instances, sockets }), context);
+  const supervisor = new Supervisor(
+    supervisorOptions(setup, { instances, sockets }),
+    contextOf(setup, surroundings, launcher),
+  );
   surroundings.health?.watch(supervisor);
   surroundings.watch?.onChange((files) => void supervisor.restart(`a change of ${namesOf(files)}`));
   const service = await connectTo(setup.serviceManager.notify, { supervisor, events: control.events, clock, emit });
@@ -191,6 +192,21 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   if (outcome.error === undefined) emit({ event: "stopped", code: outcome.code });
   await service?.end(outcome.error?.message);
   return ownFault === undefined ? outcome : { code: EXIT.fatal, error: ownFault };
+}
+
+function contextOf(
+  { options, logs }: SupervisorSetup,
+  { sockets, emit, broker }: Surroundings,
+  launcher: Launcher,
+): SupervisorContext {
+  return {
+    launcher,
+    clock: systemClock,
+    emit,
+    ending: () => void systemClock.after(options.drainDelay, () => sockets.close()),
+    engine: () => broker.stats.engine,
+    logs: () => logs.statistics(),
+  };
 }
 
 function namesOf(files: readonly string[]): string {

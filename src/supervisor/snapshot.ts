@@ -3,6 +3,7 @@
  * the control socket use them.
  */
 import type { ExitReason } from "../events.ts";
+import type { LogStatistics } from "../logs/counts.ts";
 import type { BridgeStats } from "../messaging/bridges/reports.ts";
 import type { Statistics } from "../protocol.ts";
 import type { InstanceState } from "./states.ts";
@@ -30,6 +31,8 @@ export interface Snapshot {
   readonly lastRestart: RestartResult | null;
   /** What the engine between machines does; null without one. */
   readonly engine: BridgeStats | null;
+  /** What was logged; null where nobody logs. */
+  readonly logs: LogStatistics | null;
 }
 
 export interface SlotSnapshot {

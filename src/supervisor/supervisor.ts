@@ -149,6 +149,7 @@ export class Supervisor {
       slots: slotSnapshot(this.#slots, live, { clock: this.#context.clock, measurements: this.measurements }),
       lastRestart: this.#restarts.last,
       engine: this.#context.engine?.() ?? null,
+      logs: this.#context.logs?.() ?? null,
     };
   }
 

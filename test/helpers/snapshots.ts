@@ -67,4 +67,10 @@ export const SNAPSHOT: Snapshot = {
   ],
   lastRestart: { outcome: "failed", generation: 3, error: "x\u001B[2Jy", durationMs: 1500 },
   engine: null,
+  logs: {
+    lines: { trace: 0, debug: 0, info: 20, warn: 1, error: 2, fatal: 0 },
+    cut: 4,
+    lost: { console: 3, "/var/log/a.log": 0 },
+    writtenBytes: { console: 5000, "/var/log/a.log": 5100 },
+  },
 };

@@ -93,6 +93,10 @@ it("drop: the app goes on, whole lines are left out and counted", async () => {
   expect(growth()).toBeLessThan(64e6);
   runner.child.stdout!.resume();
   const { lines: lost } = (await runner.event("log-lines-lost")) as unknown as { lines: number };
+  const { stdout } = await runChoir(["status", "--json"], runner.runtime);
+  const { logs } = JSON.parse(stdout) as Snapshot;
+  expect(logs?.lost["console"]).toBeGreaterThanOrEqual(lost);
+  expect(logs?.writtenBytes["console"]).toBeGreaterThan(LINE_BYTES);
   await runner.stop();
   const allLost = runner.events("log-lines-lost").reduce((sum, event) => sum + Number(event["lines"]), 0);
   expect(lost).toBeGreaterThan(50_000);
@@ -120,6 +124,7 @@ it("the pump at full rate into a rotating file starves neither heartbeats, nor m
   await until(() => written() > 100e6, "100 MB", 60_000);
   const { stdout } = await runChoir(["status", "--json"], runner.runtime);
   const snapshot = JSON.parse(stdout) as Snapshot;
+  expect(snapshot.logs?.writtenBytes[path.join(runner.folder, "logs/floods.log")]).toBeGreaterThan(50e6);
   expect(snapshot.slots).toMatchObject([{ restarts: 0 }, { restarts: 0 }]);
   const { body } = await ask(`${snapshot.urls[0]}/slowest`);
   const { slowest, echoes } = JSON.parse(body) as { slowest: number; echoes: number };

@@ -107,6 +107,13 @@ describe("metrics", () => {
       for (const name of countersOf(before))
         expect(now.get(name), name).toBeGreaterThanOrEqual(samplesOf(before).get(name)!);
     }
+    const ends = samplesOf(third);
+    // Each event is a line.
+    expect(ends.get('choir_log_lines_total{level="info"}')).toBeGreaterThanOrEqual(
+      runner.events("instance-ready").length,
+    );
+    expect(ends.get('choir_log_written_bytes_total{sink="console"}')).toBeGreaterThan(1000);
+    expect(ends.get('choir_log_lines_lost_total{sink="console"}')).toBe(0);
     // What a process counts in the second before its own end is not lost.
     expect(sumOf(samplesOf(third), "choir_http_request_duration_seconds_count")).toBe(12);
   });

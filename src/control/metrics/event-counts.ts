@@ -36,8 +36,6 @@ export class EventCounts {
   readonly respawns: Counts = zeroes(REASONS);
   /** Rolling restarts, by outcome. */
   readonly restarts: Counts = zeroes(OUTCOMES);
-  /** Log lines that could not be written, by sink. */
-  readonly linesLost: Counts = new Map([["console", 0]]);
   /** Messages that slow subscribers lost. */
   messagesDropped = 0;
   bytesDropped = 0;
@@ -50,9 +48,6 @@ export class EventCounts {
         return;
       case "restart-finished":
         increase(this.restarts, event.outcome);
-        return;
-      case "log-lines-lost":
-        increase(this.linesLost, event.sink, event.lines);
         return;
       case "pubsub-overload":
         this.messagesDropped += event.dropped;
@@ -68,6 +63,6 @@ function zeroes(names: Readonly<Record<string, true>>): Counts {
   return new Map(Object.keys(names).map((name) => [name, 0]));
 }
 
-function increase(counts: Counts, name: string, by = 1): void {
-  counts.set(name, (counts.get(name) ?? 0) + by);
+function increase(counts: Counts, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

@@ -17,6 +17,7 @@ export function ownFamilies(sources: MetricSources): Family[] {
     ...slotFamilies(sources),
     ...processFamilies(sources),
     ...lifeFamilies(sources),
+    ...logFamilies(sources),
     ...messageFamilies(sources),
   ];
 }
@@ -145,12 +146,23 @@ function lifeFamilies({ events }: MetricSources): Family[] {
       by("reason", events.respawns),
     ),
     family("counter", "choir_restarts", "Rolling restarts, by outcome", by("outcome", events.restarts)),
+  ];
+}
+
+function logFamilies({ snapshot: { logs } }: MetricSources): Family[] {
+  if (logs === null) return [];
+  const by = (label: string, counts: Readonly<Record<string, number>>): Sample[] =>
+    Object.entries(counts).map(([name, count]) => one(count, { [label]: name }));
+  return [
     family(
       "counter",
-      "choir_log_lines_lost",
-      "Log lines that could not be written, by sink",
-      by("sink", events.linesLost),
+      "choir_log_lines",
+      "Lines logged, by level; an error with its stack is one, and what is below --log-level does not count",
+      by("level", logs.lines),
     ),
+    family("counter", "choir_log_lines_cut", "Log lines that were longer than they may be", [one(logs.cut)]),
+    family("counter", "choir_log_lines_lost", "Log lines that could not be written, by sink", by("sink", logs.lost)),
+    family("counter", "choir_log_written_bytes", "Bytes of logs written, by sink", by("sink", logs.writtenBytes)),
   ];
 }
 

@@ -2,6 +2,7 @@
  * From the lines of one pipe to the bytes of one kind of sink. Runs in the supervisor; pure: whoever feeds an encoder owns the clock.
  * Sinks with the same encoding share what it makes.
  */
+import type { LogCounts } from "../counts.ts";
 import type { LineTaker } from "../lines.ts";
 import type { Formatter, Origin } from "../record.ts";
 import { JsonEncoder } from "./json.ts";
@@ -32,6 +33,8 @@ export interface Threshold {
 export interface EncoderOptions {
   readonly origin: Origin;
   readonly threshold: Readonly<Threshold>;
+  /** Told of each line by the JSON encoder: every pipe has one, for who looks at the log from outside. */
+  readonly counts: Pick<LogCounts, "add">;
 }
 
 /** Makes the encoder of one pipe for one encoding. */

@@ -22,16 +22,21 @@ export class JsonEncoder implements Encoder {
   readonly #scanner = new JsonLineScanner();
   readonly #output: Output;
   readonly #threshold: EncoderOptions["threshold"];
+  readonly #counts: EncoderOptions["counts"];
   /** What stands between a line's own fields and its end. */
   readonly #tail: Buffer;
   #lineLength = USUAL_LINE;
 
   constructor(options: EncoderOptions) {
-    const { origin, threshold } = options;
+    const { origin, threshold, counts } = options;
     this.#threshold = threshold;
+    this.#counts = counts;
     this.#output = new Output(origin.instance);
     this.#tail = Buffer.from(`${originFields(origin)}}\n`);
-    this.#maker = new RecordMaker(options, (record) => this.#output.text(formatJson(record), isErrorRecord(record)));
+    this.#maker = new RecordMaker(options, (record) => {
+      counts.add(record.level);
+      this.#output.text(formatJson(record), isErrorRecord(record));
+    });
   }
 
   set time(time: number) {
@@ -75,7 +80,10 @@ export class JsonEncoder implements Encoder {
     const { brace, level } = line;
     // Text before it comes out first.
     this.#maker.release();
-    if (level >= this.#threshold.level) this.#output.line(bytes, [at, brace], this.#tail, level >= LEVELS.error);
+    if (level >= this.#threshold.level) {
+      this.#counts.add(level);
+      this.#output.line(bytes, [at, brace], this.#tail, level >= LEVELS.error);
+    }
     return brace + (bytes[brace + 1] === LF ? 2 : 3);
   }
 }

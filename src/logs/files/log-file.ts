@@ -1,41 +1,28 @@
 /**
- * One log file: takes whole lines, writes them in order, rotates and reopens between two of them, and outlives a disk that fails.
- * Runs in the supervisor. When to rotate is in rotation.ts, what becomes of rotated files in housekeeping.ts.
+ * One log: takes whole lines, writes them in order, rotates and reopens between two of them, and outlives a disk that fails. Runs in the
+ * supervisor. The file itself is in current-file.ts, when to rotate in rotation.ts, what becomes of rotated files in housekeeping.ts.
  *
  * All that touches the file is done by one loop, one step after the other. A step that fails leaves the lines in the queue.
  */
-import path from "node:path";
 import type { Timer } from "../../clock.ts";
-import { appendLines } from "./append-lines.ts";
-import { codeOf, type OpenFile } from "./disk.ts";
+import { CurrentFile } from "./current-file.ts";
 import type { LogFileOptions } from "./log-file-options.ts";
 import { LineQueue } from "./line-queue.ts";
-import { nextStamp, rotatedName } from "./names.ts";
 import { Pace, RETRY_MS } from "./pace.ts";
-import { nextBoundary } from "./rotation.ts";
 import { type FileTrouble, Troubles } from "./troubles.ts";
 
 /** How much is written at once, bytes. */
 const WRITE_BYTES = 1024 * 1024;
 /** So many bytes are written without waiting for more. */
 const WORTH_A_WRITE = 128 * 1024;
-/** How often the file is looked for under its name, milliseconds: who renames or removes it without a word is noticed then. */
-const LOOK_MS = 1000;
 /** No timer waits longer for a boundary, milliseconds: a machine may sleep, and a clock may be set. */
 const LONGEST_TIMER = 60_000;
-
-const LINE_BREAK = Buffer.from("\n");
 
 export class LogFile {
   readonly #options: LogFileOptions;
   readonly #queue = new LineQueue();
   readonly #troubles: Troubles;
-  /** The path without symbolic links. */
-  #path: string;
-  #open: { readonly file: OpenFile; readonly id: string } | undefined;
-  #size = 0;
-  #boundary = Infinity;
-  #lookAt = 0;
+  readonly #file: CurrentFile;
   #wantsReopen = false;
   #running: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -47,7 +34,7 @@ export class LogFile {
 
   constructor(options: LogFileOptions) {
     this.#options = options;
-    this.#path = options.file;
+    this.#file = new CurrentFile(options);
     this.#pace = new Pace(options.clock);
     this.#troubles = new Troubles(options.file, options.clock, options.observer);
   }
@@ -55,6 +42,11 @@ export class LogFile {
   /** Absolute, as it was given. */
   get name(): string {
     return this.#options.file;
+  }
+
+  /** Of all that was taken so far. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   /** Bytes that wait. */
@@ -107,8 +99,9 @@ export class LogFile {
 
   #wake(): void {
     if (this.#running !== undefined || this.#pace.hasFailed) return;
-    if (this.#pace.restMs > 0 && !this.#isWorthIt()) {
-      this.#rest ??= this.#options.clock.after(this.#pace.restMs, () => this.#wakeNow());
+    const { restMs } = this.#pace;
+    if (restMs > 0 && !this.#isWorthIt()) {
+      this.#rest ??= this.#options.clock.after(restMs, () => this.#wakeNow());
       return;
     }
     this.#rest?.cancel();
@@ -145,69 +138,35 @@ export class LogFile {
     } catch (error) {
       this.#pace.failed();
       // A file system that was mounted anew, or a lease that is gone: the next attempt begins by the name.
-      await this.#close().catch(() => {});
+      await this.#file.close().catch(() => {});
       this.#fail("write", error);
     }
   }
 
   /** All that has to be done before a line may be written. */
   async #prepare(): Promise<void> {
-    const { clock } = this.#options;
-    if (this.#open === undefined || this.#wantsReopen) await this.#openAnew();
-    else if (clock.now() >= this.#lookAt) await this.#look();
-    if (clock.date() >= this.#boundary) await this.#rotateInTime();
+    if (!this.#file.isOpen || this.#wantsReopen || !(await this.#file.isInPlace())) await this.#openAnew();
+    if (this.#options.clock.date() >= this.#file.boundary) await this.#rotateInTime();
   }
 
   async #openAnew(): Promise<void> {
-    const { disk, file, ownership, clock, housekeeping } = this.#options;
-    await this.#close();
+    const file = this.#file;
+    await file.close();
     this.#wantsReopen = false;
-    this.#path = await disk.resolve(file);
-    const opened = await disk.openLog(this.#path, ownership);
-    try {
-      const { id, size, isFile, modifiedAt } = await opened.facts();
-      if (!isFile) throw new NotAFileError(file);
-      this.#size = size;
-      if (!(await opened.endsClean(size))) this.#size += await opened.append([LINE_BREAK]);
-      this.#open = { file: opened, id };
-      this.#lookAt = clock.now() + LOOK_MS;
-      // What it holds may be of a time that is over: then it is rotated before the next line.
-      this.#boundary = this.#boundaryAfter(size === 0 ? clock.date() : Math.min(modifiedAt, clock.date()));
-    } catch (error) {
-      await opened.close();
-      throw error;
-    }
-    housekeeping.watch(this.#path, { size: () => this.#size, done: (error) => this.#kept(error) });
-  }
-
-  async #close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    await open?.file.close();
-  }
-
-  /** Sees whether the file is still the one of its name, and whether somebody has cut it. */
-  async #look(): Promise<void> {
-    const { disk, clock } = this.#options;
-    const facts = await disk.facts(this.#path).catch(() => undefined);
-    if (facts?.id === this.#open?.id) {
-      this.#size = facts?.size ?? 0;
-      this.#lookAt = clock.now() + LOOK_MS;
-    } else {
-      await this.#openAnew();
-    }
+    await file.open();
+    this.#options.housekeeping.watch(file.path, { size: () => file.size, done: (error) => this.#kept(error) });
   }
 
   async #rotateInTime(): Promise<void> {
-    if (this.#size > 0) await this.#rotate();
-    else this.#boundary = this.#boundaryAfter(this.#options.clock.date());
+    if (this.#file.size > 0) await this.#rotate();
+    else this.#file.skipBoundary();
   }
 
   /** Gives the file the name of a rotated one, and begins another. Where that fails, lines go on into the one there is. */
   async #rotate(): Promise<void> {
     const { clock, housekeeping } = this.#options;
     if (clock.now() < this.#rotateAfter) return;
-    const isOurs = await this.#rename().catch((error: unknown) => {
+    const isOurs = await this.#file.rename().catch((error: unknown) => {
       this.#rotateAfter = clock.now() + RETRY_MS.longest;
       this.#fail("rotate", error);
       return undefined;
@@ -216,54 +175,27 @@ export class LogFile {
     if (isOurs === undefined) return;
     this.#succeed("rotate");
     await this.#openAnew();
-    if (isOurs) housekeeping.rotated(this.#path);
-  }
-
-  /** False when the file has another name already. */
-  async #rename(): Promise<boolean> {
-    const { disk, clock, housekeeping } = this.#options;
-    const facts = await disk.facts(this.#path);
-    if (facts?.id !== this.#open?.id) return false;
-    const stamp = nextStamp(clock.date(), await housekeeping.newest(this.#path));
-    const target = path.join(path.dirname(this.#path), rotatedName(this.#path, stamp));
-    const isGone = await disk.rename(this.#path, target).then(
-      () => false,
-      (error: unknown) => {
-        if (codeOf(error) === "ENOENT") return true;
-        throw error;
-      },
-    );
-    // Renamed by somebody else, a moment ago.
-    if (isGone) return false;
-    housekeeping.named(this.#path, stamp);
-    return true;
-  }
-
-  #boundaryAfter(time: number): number {
-    const { every, offsetAt } = this.#options.rotation;
-    return every === undefined ? Infinity : nextBoundary(time, every, offsetAt);
+    if (isOurs) housekeeping.rotated(this.#file.path);
   }
 
   async #writeSome(): Promise<void> {
     const { size = Infinity } = this.#options.rotation;
     const mayRotate = this.#options.clock.now() >= this.#rotateAfter;
-    const room = mayRotate ? size - this.#size : Infinity;
+    const room = mayRotate ? size - this.#file.size : Infinity;
     let parts = this.#queue.first(Math.min(room, WRITE_BYTES));
-    if (parts.length === 0 && room < WRITE_BYTES && this.#size > 0) {
+    if (parts.length === 0 && room < WRITE_BYTES && this.#file.size > 0) {
       await this.#rotate();
       return;
     }
     // A line longer than a file may be is a file of its own.
     if (parts.length === 0) parts = this.#queue.firstLine();
-    if (this.#open === undefined) return;
-    const { bytes, error } = await appendLines(this.#open.file, parts, this.#size);
+    const { bytes, error } = await this.#file.append(parts);
     this.#advance(bytes);
     if (error !== undefined) throw error;
   }
 
   #advance(bytes: number): void {
     if (bytes === 0) return;
-    this.#size += bytes;
     this.#writtenBytes += bytes;
     this.#queue.drop(bytes);
     this.#options.observer.progress(bytes);
@@ -274,8 +206,9 @@ export class LogFile {
     const { clock } = this.#options;
     this.#timer?.cancel();
     const isWaiting = this.#hasWork();
-    if (!isWaiting && (this.#boundary === Infinity || this.#size === 0)) return;
-    const ms = isWaiting ? this.#pace.waitMs : this.#boundary - clock.date();
+    const { boundary, size } = this.#file;
+    if (!isWaiting && (boundary === Infinity || size === 0)) return;
+    const ms = isWaiting ? this.#pace.waitMs : boundary - clock.date();
     this.#timer = clock.after(Math.min(Math.max(ms, 0), LONGEST_TIMER), () => this.#wakeNow());
   }
 
@@ -298,14 +231,5 @@ export class LogFile {
 
   #succeed(trouble: FileTrouble): void {
     this.#troubles.end(trouble);
-  }
-}
-
-/** What was opened is a folder, a FIFO or a device. */
-class NotAFileError extends Error {
-  readonly code = "ENOTFILE";
-
-  constructor(file: string) {
-    super(`${file} is no regular file`);
   }
 }

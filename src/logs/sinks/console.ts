@@ -2,7 +2,7 @@
 import type { Clock, Timer } from "../../clock.ts";
 import type { Encoding } from "../encode/encoder.ts";
 import { countLines, free, type Segment } from "../encode/segment.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink, Written } from "./sink.ts";
 
 /** What the sink needs of `process.stdout`. */
 export interface ConsoleStream {
@@ -42,6 +42,7 @@ export class ConsoleSink implements Sink {
   readonly #flushTimeout: number;
   readonly #onLost: (lines: number) => void;
   #pending = 0;
+  #writtenBytes = 0;
   #lost = 0;
   #isReporting = false;
   #reportTimer: Timer | undefined;
@@ -95,6 +96,10 @@ export class ConsoleSink implements Sink {
     }
   }
 
+  written(): readonly Written[] {
+    return [{ sink: "console", bytes: this.#writtenBytes }];
+  }
+
   flush(): Promise<void> {
     if (!this.#gone) this.#report();
     if (this.#pending === 0 || this.#gone) return Promise.resolve();
@@ -114,6 +119,9 @@ export class ConsoleSink implements Sink {
       this.#lost += linesIn(segments);
       this.#torn = true;
       this.#fail(error);
+    } else {
+      // Before their memory is given back.
+      for (const { bytes } of segments) this.#writtenBytes += bytes.length;
     }
     freeOwn(segments);
     this.onProgress?.();

@@ -6,7 +6,7 @@ import { LogFile } from "../files/log-file.ts";
 import type { LogFileOptions } from "../files/log-file-options.ts";
 import { fileNameFor, isPerInstance } from "../files/names.ts";
 import type { TroubleObserver } from "../files/troubles.ts";
-import type { Sink } from "./sink.ts";
+import type { Sink, Written } from "./sink.ts";
 
 export interface FileSinkOptions extends Omit<LogFileOptions, "file" | "observer"> {
   /** Absolute; with %name and %instance, if wanted. */
@@ -81,6 +81,10 @@ export class FileSink implements Sink {
     for (const segment of segments) {
       if (takes === "all" || (takes === "errors") === segment.isError) this.#push(segment);
     }
+  }
+
+  written(): readonly Written[] {
+    return [...this.#files.values()].map(({ name, writtenBytes }) => ({ sink: name, bytes: writtenBytes }));
   }
 
   async flush(): Promise<void> {

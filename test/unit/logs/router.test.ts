@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Segment } from "../../../src/logs/encode/segment.ts";
 import type { LogRecord } from "../../../src/logs/record.ts";
 import { type InstanceLog, LogRouter, type LogRouterOptions } from "../../../src/logs/router.ts";
-import type { Sink } from "../../../src/logs/sinks/sink.ts";
+import type { Sink, Written } from "../../../src/logs/sinks/sink.ts";
 import { FakeClock } from "../../helpers/fake-clock.ts";
 
 class Memory implements Sink {
@@ -30,6 +30,10 @@ class Memory implements Sink {
     );
     this.writes.push(this.#records);
     this.#records = [];
+  }
+
+  written(): readonly Written[] {
+    return [{ sink: "memory", bytes: this.texts.length }];
   }
 
   flush(): Promise<void> {
@@ -237,6 +241,21 @@ describe("LogRouter", () => {
     await say(stdout, "b\n");
     expect(router.isBlocked).toBe(false);
     expect(sink.texts).toEqual(["a", "b"]);
+  });
+
+  it("counts what was logged by level, cut and lost, events too and each line once, however many sinks there are", async () => {
+    const { router, stdout, stderr } = setUp({ lineLimit: 40 });
+    stdout.write('{"level":40,"time":1,"msg":"a"}\n{"level":20,"time":1}\n');
+    stdout.write(`text\n{ "level": 60 }\n${"x".repeat(41)}\n`);
+    stderr.write("Error: bad\n    at f (a.js:1:1)\n");
+    await delivered();
+    await router.flush();
+    router.event({ event: "log-lines-lost", sink: "console", lines: 2 });
+    const { lines, cut, lost } = router.statistics();
+    // An event that lines were lost is of level warn; the short and the long way of JSON both count.
+    expect(lines).toEqual({ trace: 0, debug: 0, info: 2, warn: 2, error: 1, fatal: 1 });
+    expect(cut).toBe(1);
+    expect(lost).toEqual({ console: 2, memory: 0 });
   });
 
   it("leaves out what is below the level, and cuts lines at the limit", async () => {

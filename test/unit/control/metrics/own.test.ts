@@ -49,6 +49,12 @@ describe("ownFamilies", () => {
       'choir_process_resident_memory_bytes{instance="0"} 58400000',
       'choir_event_loop_delay_max_seconds{instance="0"} 0.0124',
       'choir_supervisor_cpu_seconds_total{mode="system"} 0.05',
+      'choir_log_lines_total{level="error"} 2',
+      'choir_log_lines_total{level="trace"} 0',
+      "choir_log_lines_cut_total 4",
+      'choir_log_lines_lost_total{sink="console"} 3',
+      'choir_log_lines_lost_total{sink="/var/log/a.log"} 0',
+      'choir_log_written_bytes_total{sink="/var/log/a.log"} 5100',
     ])
       expect(lines).toContain(line);
     expect(lines.some((line) => line.startsWith('choir_heap_used_bytes{instance="1"}'))).toBe(false);
@@ -77,7 +83,6 @@ describe("ownFamilies", () => {
     events.take({ ...exit, reason: "crashed", uptimeMs: 1, respawnMs: 250, repeated: false });
     events.take({ ...exit, reason: "crashed", uptimeMs: 1, respawnMs: null, repeated: false });
     events.take({ event: "restart-finished", generation: 1, outcome: "failed", durationMs: 5 });
-    events.take({ event: "log-lines-lost", sink: "console", lines: 3 });
     events.take({ event: "pubsub-overload", instance: 0, generation: 0, pid: 1, dropped: 2, droppedBytes: 50 });
     events.take({ event: "all-crashed" });
     const lines = text({ events }).split("\n");
@@ -87,7 +92,6 @@ describe("ownFamilies", () => {
       'choir_instance_exits_total{reason="out-of-memory"} 0',
       'choir_restarts_total{outcome="failed"} 1',
       'choir_restarts_total{outcome="done"} 0',
-      'choir_log_lines_lost_total{sink="console"} 3',
       "choir_pubsub_messages_dropped_total 2",
       "choir_pubsub_bytes_dropped_total 50",
     ])

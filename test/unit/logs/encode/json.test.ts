@@ -1,6 +1,7 @@
 // The short way of a line must be the long way's equal: whatever bytes come, both make the same JSON.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { LogCounts } from "../../../../src/logs/counts.ts";
 import { createEncoder, type Encoder } from "../../../../src/logs/encode/encoder.ts";
 import { countLines, type Segment } from "../../../../src/logs/encode/segment.ts";
 import { formatJson } from "../../../../src/logs/format/json.ts";
@@ -28,8 +29,8 @@ function textOf(segments: readonly Segment[]): string {
 }
 
 const both = (chunks: readonly Buffer[], level = 30): [string, string] => [
-  textOf(encode(createEncoder("json", { origin: ORIGIN, threshold: { level } }), chunks)),
-  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, threshold: { level } }), chunks)),
+  textOf(encode(createEncoder("json", { origin: ORIGIN, threshold: { level }, counts: new LogCounts() }), chunks)),
+  textOf(encode(createEncoder(formatJson, { origin: ORIGIN, threshold: { level }, counts: new LogCounts() }), chunks)),
 ];
 
 function accepts(line: string | Buffer): boolean {
@@ -167,9 +168,10 @@ describe("JsonEncoder", () => {
   });
 
   it("tells errors from others, in order", () => {
-    const segments = encode(createEncoder("json", { origin: ORIGIN, threshold: { level: 30 } }), [
-      Buffer.from(`${HEAD}}\n{"level":50,"time":1}\n{"level":60,"time":1}\nplain\n{"level":"error"}\n`),
-    ]);
+    const segments = encode(
+      createEncoder("json", { origin: ORIGIN, threshold: { level: 30 }, counts: new LogCounts() }),
+      [Buffer.from(`${HEAD}}\n{"level":50,"time":1}\n{"level":60,"time":1}\nplain\n{"level":"error"}\n`)],
+    );
     expect(segments.map(({ isError, bytes }) => [isError, countLines(bytes)])).toEqual([
       [false, 1],
       [true, 2],
@@ -183,13 +185,20 @@ describe("JsonEncoder", () => {
 describe("RawEncoder", () => {
   it("passes bytes on, whatever they are", () => {
     const chunk = Buffer.from([0, 0xff, 0x1b, 0x0d, 0x0a, 0x61, 0x0a]);
-    const segments = encode(createEncoder("raw", { origin: ORIGIN, threshold: { level: 60 } }), [chunk]);
+    const segments = encode(
+      createEncoder("raw", { origin: ORIGIN, threshold: { level: 60 }, counts: new LogCounts() }),
+      [chunk],
+    );
     expect(segments).toMatchObject([{ bytes: chunk, isError: false, instance: 3 }]);
     expect(segments[0]?.bytes.buffer).toBe(chunk.buffer);
   });
 
   it("marks what is not finished and what is cut, and ends it with a line break", () => {
-    const encoder = createEncoder("raw", { origin: { ...ORIGIN, stream: "stderr" }, threshold: { level: 60 } });
+    const encoder = createEncoder("raw", {
+      origin: { ...ORIGIN, stream: "stderr" },
+      threshold: { level: 60 },
+      counts: new LogCounts(),
+    });
     const cutter = new LineCutter(encoder, 4);
     cutter.push(Buffer.from("abcdef\nxy"));
     cutter.end();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Timer } from "../../../../src/clock.ts";
 import { Housekeeping, type HousekeepingOptions } from "../../../../src/logs/files/housekeeping.ts";
 import { LogFile } from "../../../../src/logs/files/log-file.ts";
 import type { RotationRules } from "../../../../src/logs/files/log-file-options.ts";
@@ -44,6 +45,29 @@ function setUp({ clock = new FakeClock(), rotation, keep, compress = false, ...o
   return { clock, disk, told, file, progress: () => progress };
 }
 
+/** A clock on which time passes with each look at it; notes for how long timers are set. */
+class HurryingClock extends FakeClock {
+  readonly #step: number;
+  readonly #waits: number[];
+  #looks = 0;
+
+  constructor(step: number, waits: number[]) {
+    super();
+    this.#step = step;
+    this.#waits = waits;
+  }
+
+  override now(): number {
+    this.#looks += 1;
+    return super.now() + this.#looks * this.#step;
+  }
+
+  override after(ms: number, callback: () => void): Timer {
+    this.#waits.push(ms);
+    return super.after(ms, callback);
+  }
+}
+
 /** Lets all that needs no time run. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -70,6 +94,20 @@ describe("LogFile", () => {
     expect(disk.lines(FILE)).toEqual(numbers(0, 5));
     expect(file.queued).toBe(0);
     expect(progress()).toBe(35);
+  });
+
+  it("sets no timer into the past, however time goes on while it reckons", async () => {
+    const waits: number[] = [];
+    for (let step = 0.1; step < 2; step += 0.1) {
+      const { file } = setUp({ clock: new HurryingClock(step, waits) });
+      await file.start();
+      for (let n = 0; n < 3; n += 1) {
+        file.push(lines(n, n + 1));
+        await settled();
+      }
+    }
+    expect(waits.length).toBeGreaterThan(0);
+    expect(waits.filter((ms) => ms < 0)).toEqual([]);
   });
 
   it("rotates by size between lines, so that no file is larger, and a longer line has a file of its own", async () => {
