@@ -138,6 +138,12 @@ const CASES: readonly Case[] = [
     code: 64,
     says: ["--port", '"80a"', "PORT"],
   },
+  {
+    what: "a dashboard that others reach, without a token",
+    options: { args: ["--dashboard", "--dashboard-address", "0.0.0.0:0"] },
+    code: 64,
+    says: ["--dashboard-address", "0.0.0.0:0", "--dashboard-token-file"],
+  },
   { what: "zero instances", options: { args: ["-j", "0"] }, code: 64, says: ["--concurrency", '"0"', "auto"] },
   { what: "an unknown option", options: { args: ["--prot", "80"] }, code: 64, says: ["--prot", "--port"] },
   { what: "an option of the next version", options: { args: ["--ssl-nonsense"] }, code: 64, says: ["--ssl-nonsense"] },

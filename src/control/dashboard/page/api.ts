@@ -70,11 +70,20 @@ export interface StreamHandlers {
   text(piece: string): void;
 }
 
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Takes the token out of the URL, so that it is in no history, bookmark or screenshot. */
 function takeToken(): string | undefined {
-  const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given !== null) {
-    sessionStorage.setItem(KEY, given);
+  // As it is written: a form's reading would make a space of "+", which tokens in base64 have.
+  const [, given] = /^#(?:.*&)?token=([^&]*)/.exec(location.hash) ?? [];
+  if (given !== undefined) {
+    sessionStorage.setItem(KEY, unescaped(given));
     history.replaceState(null, "", location.pathname + location.search);
   }
   return sessionStorage.getItem(KEY) ?? undefined;

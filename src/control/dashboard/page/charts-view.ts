@@ -206,7 +206,7 @@ function optionsOf({ lines, colours, width, tick, mark }: PlotSetup): Plot.Optio
   return {
     width,
     height: HEIGHT,
-    padding: [8, 4, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: "choir" }, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {

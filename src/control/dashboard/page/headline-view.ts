@@ -1,4 +1,5 @@
 /** The line on top that says how the app is, and what else is wrong. Runs in the browser. */
+import type { Snapshot } from "../../../supervisor/snapshot.ts";
 import { byId, make, setData, setIcon, setText, show } from "./dom.ts";
 import { headlineOf, type Problem, problemsOf } from "./problems.ts";
 import type { PageState } from "./state.ts";
@@ -34,7 +35,7 @@ export class HeadlineView {
     this.#renderTab(headline, snapshot?.name);
     if (snapshot === undefined) return;
     show(this.#ready, true);
-    setText(this.#count, `${snapshot.ready}/${snapshot.instances}`);
+    setText(this.#count, `${readySlots(snapshot)}/${snapshot.instances}`);
     setText(this.#word, "ready");
     setText(this.#name, snapshot.name);
     setText(this.#facts, factsOf(state, now));
@@ -60,6 +61,11 @@ export class HeadlineView {
     const href = this.#favicon.href.replace(/icon-\w+\.svg$/, `icon-${tone}.svg`);
     if (this.#favicon.href !== href) this.#favicon.href = href;
   }
+}
+
+/** While one follows another both are ready, which is one place filled. */
+function readySlots({ slots, instances }: Snapshot): number {
+  return slots.filter(({ id, instances: all }) => id < instances && all.some(({ state }) => state === "ready")).length;
 }
 
 function lostHeadline(lostMs: number): Problem {

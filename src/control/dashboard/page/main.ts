@@ -51,7 +51,10 @@ class Page {
       this.#charts.redraw();
       this.#draw();
     });
-    document.addEventListener("visibilitychange", () => this.#openLog());
+    document.addEventListener("visibilitychange", () => {
+      this.#openLog();
+      this.#draw();
+    });
     // Ages grow while nothing comes.
     setInterval(() => this.#draw(), TICK_MS);
   }
@@ -62,7 +65,10 @@ class Page {
       const session = await this.#api.session();
       this.#steering.allow(session);
       if (session.view) this.#open();
-      else this.#steering.askForToken(session.token === "wrong" ? "This is not the token" : "");
+      else {
+        this.#say("Locked", "bad");
+        this.#steering.askForToken(session.token === "wrong" ? "This is not the token" : "");
+      }
     } catch (error) {
       this.#lose();
       if (error instanceof RefusedError) this.#say(error.message, "bad");
@@ -159,22 +165,31 @@ class Page {
     setData(this.#connection, "tone", tone);
   }
 
-  /** At most once for each frame. */
+  /** At most once for each frame; a tab that is hidden has none, yet its title and icon are seen. */
   #draw(): void {
+    if (document.hidden) {
+      this.#drawHeadline();
+      return;
+    }
     if (this.#drawing) return;
     this.#drawing = true;
     requestAnimationFrame(() => {
       this.#drawing = false;
       const now = this.#now;
-      const lostMs = this.#lostAt === undefined ? undefined : now - this.#state.seenAt;
-      document.body.classList.toggle("stale", lostMs !== undefined);
-      this.#headline.render(this.#state, { now, lostMs });
+      this.#drawHeadline();
       this.#rollout.render(this.#state, now);
       this.#charts.render(this.#state, this.#timeline);
       this.#slots.render(this.#state, now);
       this.#activity.render(this.#state);
       this.#steering.render(this.#state);
     });
+  }
+
+  #drawHeadline(): void {
+    const now = this.#now;
+    const lostMs = this.#lostAt === undefined ? undefined : now - this.#state.seenAt;
+    document.body.classList.toggle("stale", lostMs !== undefined);
+    this.#headline.render(this.#state, { now, lostMs });
   }
 }
 

@@ -40,8 +40,8 @@ const UNASKED: ReadonlySet<ExitReason> = new Set([
 /** What it is called when an instance ends for a reason. */
 const ENDS: Readonly<Partial<Record<ExitReason, string>>> = {
   crashed: "crashed",
-  "start-failed": "cannot start",
-  "start-timeout": "is not ready in time",
+  "start-failed": "failed to start",
+  "start-timeout": "was not ready in time",
   uncaught: "had an uncaught error",
   "broken-pipe": "broke its pub/sub pipe",
   unresponsive: "was blocked and killed",
@@ -52,11 +52,15 @@ const ENDS: Readonly<Partial<Record<ExitReason, string>>> = {
 export function problemsOf(state: PageState, now: number): readonly Problem[] {
   const { snapshot } = state;
   if (snapshot === undefined) return [];
+  const restart = ofRestart(snapshot, state, now);
+  const isFresh = now - (state.rollout?.end?.at ?? 0) < CRASHES_MS;
   const problems = [
     ...ofApp(snapshot, state),
+    // One of days ago is still to be mended, and what is new comes first.
+    ...(isFresh ? restart : []),
     ...snapshot.slots.flatMap((slot) => ofSlot(slot, state, now)),
     ...ofTraffic(snapshot.traffic),
-    ...ofRestart(snapshot, state, now),
+    ...(isFresh ? [] : restart),
     ...standing(state.events),
   ];
   const order: readonly Tone[] = ["bad", "warn", "busy", "good"];

@@ -84,7 +84,7 @@ function instanceRow(
     slot: slot.id,
     isFirst,
     tone: toneOf(instance),
-    alarming: alarmsOf(slot, instance, now),
+    alarming: alarmsOf(isFirst ? slot.lastExit : null, instance, now),
     cells: {
       ...figuresOf(instance),
       state: silent ? `silent for ${roughly(instance.heardMs ?? 0)}` : instance.state,
@@ -130,7 +130,7 @@ function isSilent({ state, heardMs }: InstanceSnapshot): boolean {
 const EXPECTED = new Set(["asked", "replaced", "left", "max-requests", "max-age", "max-memory", "heap"]);
 const RECENT_MS = 300_000;
 
-function alarmsOf({ lastExit }: SlotSnapshot, instance: InstanceSnapshot, now: number): ReadonlySet<CellName> {
+function alarmsOf(lastExit: SlotSnapshot["lastExit"], instance: InstanceSnapshot, now: number): ReadonlySet<CellName> {
   const { statistics } = instance;
   const alarms = new Set<CellName>();
   if (isSilent(instance)) alarms.add("state");

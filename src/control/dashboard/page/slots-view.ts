@@ -7,6 +7,7 @@ import { count } from "./words.ts";
 /** In the order of the columns; `wide` ones are text, the others figures. */
 const COLUMNS: readonly { readonly name: CellName; readonly title: string; readonly wide?: true }[] = [
   { name: "state", title: "State", wide: true },
+  { name: "generation", title: "Gen." },
   { name: "requests", title: "Req/s" },
   { name: "p50", title: "p50" },
   { name: "p99", title: "p99" },
@@ -17,7 +18,6 @@ const COLUMNS: readonly { readonly name: CellName; readonly title: string; reado
   { name: "restarts", title: "Restarts" },
   { name: "lastExit", title: "Last exit", wide: true },
   { name: "uptime", title: "Up" },
-  { name: "generation", title: "Gen." },
   { name: "pid", title: "Pid" },
 ];
 

@@ -37,6 +37,9 @@ export class Steering {
       this.#count.select();
     });
     this.#unlock.addEventListener("click", () => this.askForToken());
+    // No submit button: Enter in a field presses the first of those.
+    for (const cancel of document.querySelectorAll("[data-close]"))
+      cancel.addEventListener("click", () => cancel.closest("dialog")?.close());
     whenAnswered(this.#restartDialog, () => void this.#doRestart());
     whenAnswered(this.#scaleDialog, () => void this.#doScale(Number(this.#count.value)));
     byId("token-form", HTMLFormElement).addEventListener("submit", (event) => void this.#tryToken(event));
@@ -74,7 +77,6 @@ export class Steering {
   }
 
   async #tryToken(event: SubmitEvent): Promise<void> {
-    if (event.submitter instanceof HTMLButtonElement && event.submitter.value === "cancel") return;
     event.preventDefault();
     this.#api.token = this.#token.value.trim();
     try {

@@ -236,6 +236,7 @@ describe("rows of slots", () => {
     expect(rows[0]!.cells).toMatchObject({ requests: "812", p99: "23.1 ms", cpu: "50 %", memory: "58 MB" });
     expect(rows[0]!.cells.lastExit).toBe("crashed (SIGKILL) 1 min ago");
     expect([...rows[0]!.alarming]).toEqual(["lastExit"]);
+    expect([...rows[1]!.alarming]).toEqual([]);
     expect(rows[1]!.cells).toMatchObject({ requests: "–", restarts: "", lastExit: "" });
   });
 
