@@ -133,13 +133,22 @@ export class AccessLog {
     const { headers, method = "", url = "", httpVersion, socket } = request;
     const begun = this.#begin(headers, { method, url, protocol: `HTTP/${httpVersion}`, client: socket.remoteAddress });
     const before = socket.bytesWritten;
-    const answer = watchRawAnswer(socket);
+    // A connection may stay open for days: the request, which holds all that a framework knows of it, must not stay as long.
+    let asked: Noted | undefined = request as Noted;
+    let note: RequestNote | undefined;
+    const takeNote = (): void => {
+      const known = asked?.[NOTE];
+      if (known !== undefined) note = { id: known.id, ip: known.ip };
+      asked = undefined;
+    };
+    const answer = watchRawAnswer(socket, takeNote);
     socket.once("close", () => {
+      takeNote();
       this.#end(begun, {
         status: answer.status ?? 499,
         bytes: Math.max(0, socket.bytesWritten - before - answer.headBytes),
         isAborted: answer.status === undefined,
-        note: (request as Noted)[NOTE],
+        note,
       });
     });
   }

@@ -14,15 +14,17 @@ export interface RawAnswer {
 const STATUS = /^HTTP\/1\.[01] (\d{3})\b/;
 const HEAD_END = "\r\n\r\n";
 
-/** Looks at the first thing that is written on the socket from now on. */
-export function watchRawAnswer(socket: Duplex): RawAnswer {
+/** Looks at the first thing that is written on the socket from now on, and calls back when that comes. */
+export function watchRawAnswer(socket: Duplex, onAnswer: () => void = () => {}): RawAnswer {
   let answer: RawAnswer | undefined;
   for (const name of ["write", "end"] as const) {
     const original = socket[name] as (...args: unknown[]) => unknown;
     const watching = (...args: unknown[]): unknown => {
       const [chunk] = args;
-      if (answer === undefined && (typeof chunk === "string" || chunk instanceof Uint8Array))
+      if (answer === undefined && (typeof chunk === "string" || chunk instanceof Uint8Array)) {
         answer = readAnswer(chunk);
+        onAnswer();
+      }
       return Reflect.apply(original, socket, args);
     };
     Object.assign(socket, { [name]: watching });

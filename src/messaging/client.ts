@@ -3,7 +3,7 @@
  * other side is broker.ts.
  */
 import type { Duplex } from "node:stream";
-import { ChoirError, quote } from "../errors.ts";
+import { ChoirError, describeThrown, quote } from "../errors.ts";
 import { FLAG, FRAME, MESSAGE_FIELD_BYTES, type FrameReader } from "./frames.ts";
 import { LockClient } from "./lock-client.ts";
 import { Pipe } from "./pipe.ts";
@@ -40,7 +40,8 @@ export class PubSubClient implements PubSub {
   /** Takes the stream over; whether it keeps the process alive is the caller's to say. */
   constructor(stream: Duplex, options: PubSubClientOptions) {
     this.#pipe = new Pipe(stream, options);
-    this.#options = options;
+    const { onHandlerError, onLeaderError } = options;
+    this.#options = { ...options, onHandlerError: guarded(onHandlerError), onLeaderError: guarded(onLeaderError) };
     this.#pipe.use(FRAME.message, {
       onFrame: (frame) => this.#onFrame(frame),
       onClosed: () => {
@@ -235,4 +236,15 @@ export class PubSubClient implements PubSub {
     if (only !== undefined) only.deliver(value, info, end - topicEnd);
     else for (const target of targets) target.deliver(value, info, end - topicEnd);
   }
+}
+
+/** What an app throws may be such that it cannot be logged, as with a getter that throws; then its text is. */
+function guarded(report: (error: unknown, about: string) => void): (error: unknown, about: string) => void {
+  return (error, about) => {
+    try {
+      report(error, about);
+    } catch {
+      report(new Error(describeThrown(error)), about);
+    }
+  };
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
 import { makeCertificate } from "../helpers/certificates.ts";
 import { RawClient } from "../helpers/raw-client.ts";
 import { rawExchange } from "../helpers/raw-http.ts";
@@ -133,6 +134,20 @@ describe("--access-log", () => {
       instance: 0,
     });
     expect(refusal).not.toHaveProperty("path");
+  });
+
+  it("has one line for a WebSocket of Fastify's, with the id that its route has", async () => {
+    await using runner = startRunner("fastify-websocket.mjs", { args: ["--access-log", "json"] });
+    const socket = new WebSocket(`${(await runner.ready(1)).replace("http", "ws")}/chat`);
+    socket.on("open", () => socket.send("x".repeat(1000)));
+    socket.on("message", () => socket.close());
+    const line = await accessTo(runner, "/chat");
+    expect(line).toMatchObject({ method: "GET", status: 101, client: "127.0.0.1" });
+    // The echo and the close frame, without the head.
+    expect(line["bytes"]).toBe(1004 + 2);
+    expect(line["requestId"]).toMatch(/^[\da-f]{12}-\w+$/);
+    await runner.stop();
+    expect(runner.lines.filter(({ msg }) => msg === "request")).toHaveLength(1);
   });
 
   it("--log-level debug has the app's logger write what it leaves out otherwise", async () => {

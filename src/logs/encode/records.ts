@@ -7,7 +7,7 @@ import type { Encoder, EncoderOptions } from "./encoder.ts";
 import { Output, type Segment } from "./segment.ts";
 
 /** Makes records of lines: JSON and text told apart, stacks joined to their errors. */
-export class RecordMaker {
+class RecordMaker {
   time = 0;
   readonly #options: EncoderOptions;
   readonly #onRecord: (record: LogRecord) => void;
@@ -55,37 +55,37 @@ export function isErrorRecord({ level }: LogRecord): boolean {
 
 /** Renders every line by a formatter. */
 export class RecordEncoder implements Encoder {
-  readonly #maker: RecordMaker;
-  readonly #output: Output;
+  protected readonly maker: RecordMaker;
+  protected readonly output: Output;
 
   constructor(options: EncoderOptions, format: Formatter) {
-    this.#output = new Output(options.origin.instance);
-    this.#maker = new RecordMaker(options, (record) => this.#output.text(format(record), isErrorRecord(record)));
+    this.output = new Output(options.origin.instance);
+    this.maker = new RecordMaker(options, (record) => this.output.text(format(record), isErrorRecord(record)));
   }
 
   set time(time: number) {
-    this.#maker.time = time;
+    this.maker.time = time;
   }
 
   lines(bytes: Buffer, start: number, end: number): void {
     eachLine(bytes, [start, end], (from, stop) =>
-      this.#maker.line({ text: bytes.toString("utf8", from, stop), cutBytes: 0, partial: false }),
+      this.maker.line({ text: bytes.toString("utf8", from, stop), cutBytes: 0, partial: false }),
     );
   }
 
   odd(line: OddLine): void {
-    this.#maker.odd(line);
+    this.maker.odd(line);
   }
 
   settle(): boolean {
-    return this.#maker.settle();
+    return this.maker.settle();
   }
 
   release(): void {
-    this.#maker.release();
+    this.maker.release();
   }
 
   take(): Segment[] {
-    return this.#output.take();
+    return this.output.take();
   }
 }

@@ -106,6 +106,38 @@ describe("subscribe with a handler", () => {
     ]);
   });
 
+  it("goes on when what was thrown cannot be logged, of a leader too, and logs its text", async () => {
+    const logged: string[] = [];
+    // As a logger that reads the properties of an error.
+    const log = (error: unknown, topic: string): void => {
+      logged.push(`${topic}: ${JSON.stringify(error)} ${String(error)}`);
+    };
+    const hostile = Object.defineProperty(new Error("mine"), "detail", {
+      enumerable: true,
+      get() {
+        throw new Error("not to be read");
+      },
+    });
+    const local = createLocalPubSub(2, { onHandlerError: log, onLeaderError: log });
+    const [a, b] = [local.clients[0]!, local.clients[1]!];
+    const got: unknown[] = [];
+    await b.subscribe("t", () => {
+      throw hostile;
+    });
+    await b.subscribe("t", (value) => got.push(value));
+    const leadership = await b.locks.leader("cron", () => Promise.reject(hostile));
+    await a.publish("t", 1);
+    await a.publish("t", 2);
+    await until(() => got.length === 2);
+    expect(logged.toSorted((x, y) => x.localeCompare(y))).toEqual([
+      "cron: {} Error: mine",
+      "t: {} Error: mine",
+      "t: {} Error: mine",
+    ]);
+    await leadership.stop();
+    await local.close();
+  });
+
   it("logs what is no JSON and goes on", async () => {
     const { harness, b } = pair();
     const got: unknown[] = [];
