@@ -9,6 +9,7 @@ import { tlsSources, withoutSecrets } from "../options/tls-sources.ts";
 import { formatValue } from "../options/values.ts";
 import { StrayErrors } from "../stray-errors.ts";
 import { type Boot, bootOnce } from "../supervisor/boot-once.ts";
+import { resolveIdentity } from "../supervisor/identity.ts";
 import { causeOf } from "../supervisor/start-failures.ts";
 import { openLogs } from "./open-logs.ts";
 import { print, printJson, reportFatal } from "./output.ts";
@@ -81,7 +82,8 @@ async function bootPrivately(plan: Plan, quiet: boolean): Promise<Boot> {
     version: version(),
     options,
     tls,
-    identity: undefined,
+    // As in service, where that can be: code that is meant for another user must not run as root. Who is not root checks as himself.
+    identity: process.getuid?.() === 0 ? resolveIdentity(options) : undefined,
     engine: undefined,
     dashboard: undefined,
     serviceManager: { sockets: [], notify: undefined },

@@ -37,7 +37,7 @@ export function trackConnections(server: Server, options: ConnectionsOptions = {
 
 /** The connections of one server. */
 export class Connections {
-  /** All that the server accepted, below TLS: a socket in the middle of a handshake is only here. */
+  /** With TLS all that the server accepted, below TLS: a socket in the middle of a handshake is only here. Without TLS nothing. */
   readonly #accepted = new Set<Socket>();
   /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
   readonly #connections = new Map<Socket, Connection>();
@@ -83,7 +83,7 @@ export class Connections {
 
   /** Connections that are open, in the middle of a TLS handshake included. */
   get count(): number {
-    return this.#accepted.size;
+    return this.#tls ? this.#accepted.size : this.#connections.size;
   }
 
   /** Connections that left HTTP/1, as WebSockets do. */
@@ -154,7 +154,7 @@ export class Connections {
 
   /** Resolves when no connection is open: at once when none is. */
   gone(): Promise<void> {
-    if (this.#accepted.size === 0) return Promise.resolve();
+    if (this.count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#awaitingGone.push(resolve));
   }
 
@@ -168,9 +168,12 @@ export class Connections {
 
   #accept(socket: Socket): void {
     this.#totalConnections++;
+    if (!this.#tls) {
+      this.#connect(socket);
+      return;
+    }
     this.#accepted.add(socket);
     socket.on("close", this.#onAcceptedClose);
-    if (!this.#tls) this.#connect(socket);
   }
 
   #connect(socket: Socket): void {
@@ -276,12 +279,16 @@ export class Connections {
   #forget(socket: Socket): void {
     this.#connections.get(socket)?.abort();
     if (this.#connections.delete(socket)) this.#watcher?.disconnected();
+    if (!this.#tls) this.#sayIfGone();
   }
 
   #forgetAccepted(socket: Socket): void {
     this.#accepted.delete(socket);
-    if (this.#accepted.size > 0) return;
-    for (const resolve of this.#awaitingGone.splice(0)) resolve();
+    this.#sayIfGone();
+  }
+
+  #sayIfGone(): void {
+    if (this.count === 0) for (const resolve of this.#awaitingGone.splice(0)) resolve();
   }
 }
 

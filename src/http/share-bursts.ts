@@ -10,8 +10,9 @@ import { type Clock, systemClock } from "../clock.ts";
 
 /** Longer than it takes the kernel to run a process that it has woken, on a machine with something to do. */
 const PAUSE_MS = 0.3;
-/** A burst begins after so long without a connection, in milliseconds: more seldom and steady load would be taken for bursts. */
-const QUIET_MS = 50;
+/** A burst begins after so long without a connection, in milliseconds: load that has gone on for a while has no bursts, also when this
+ * process was kept waiting for a core. */
+const QUIET_MS = 1000;
 
 /** Counts connections that come close together. */
 export class Burst {

@@ -41,7 +41,8 @@ export function enterModule(role: InstanceRole, module: ModuleBirth): OwnServers
   });
   // Many programs say on their own that an address is in use, and end.
   process.once("exit", (code) => {
-    if (code !== 0 && lastRefused !== undefined && !servers.isServing) role.lifecycle.fail(lastRefused);
+    if (code === 0 || lastRefused === undefined || role.lifecycle.hasBeenReady || servers.isServing) return;
+    role.lifecycle.fail(lastRefused);
   });
   const signals = keepOwnSignals();
   hearReady(() => role.lifecycle.markReady());

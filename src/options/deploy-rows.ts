@@ -11,7 +11,8 @@ export const DEPLOY_ROWS = {
     help: "User that the instances run as; the supervisor must be root, and stays it",
     more:
       "So the supervisor may bind port 443 and read a key that the app must not. Its group is the user's own unless `--group` says " +
-      "otherwise; further groups are given up. The app's files must be readable by that user. Where it can be had, a service manager's " +
+      "otherwise; further groups are given up. The app's files must be readable by that user. A program of `choir start` has 80, 443, the port of " +
+      "`--port` and the Unix sockets of `--address` bound for it by root, and ports that anybody may have. Where it can be had, a service manager's " +
       "socket ([systemd.md](systemd.md)) needs no root at all.",
   },
   group: {

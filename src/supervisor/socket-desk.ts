@@ -11,6 +11,7 @@ import { ChoirError, describeThrown, quote } from "../errors.ts";
 import { isSocketWish, type RefusedSocket, type SocketWish } from "../protocol.ts";
 import { formatTcp } from "./addresses.ts";
 import type { Child } from "./child.ts";
+import { checkForeignWish } from "./foreign-wish.ts";
 import { SharedSockets, type SharedSocketsSetup } from "./shared-sockets.ts";
 import { type BoundSocket, bindSockets, type SocketOptions } from "./sockets.ts";
 
@@ -106,6 +107,7 @@ export class SocketDesk {
     wish: SocketWish,
     { scheme, ...asked }: Pick<SharedSocketsSetup, "scheme" | "generation" | "order">,
   ): Promise<SharedSockets> {
+    checkForeignWish(wish, this.#setup.options);
     const target = await this.#targetOf(wish);
     const key = JSON.stringify(target);
     const known = this.#known(key, target);

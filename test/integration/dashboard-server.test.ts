@@ -205,6 +205,19 @@ describe("clients", () => {
     expect(target.calls).toEqual([]);
   });
 
+  it("that wait for a quiet app's log stay, and others that are silent are let go", async () => {
+    const url = await open({ silentTimeout: 300 });
+    const log = connect(url, "GET /v1/logs?follow=true&lines=0 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await within(once(log, "data"), "the head");
+    const quiet = connect(url, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    quiet.resume();
+    await within(once(quiet, "close"), "the end of the silent one");
+    target.logs.take([{ bytes: Buffer.from("{}\n"), isError: false, instance: 0, isOwn: false }]);
+    const [chunk] = (await within(once(log, "data"), "a line")) as [Buffer];
+    expect(chunk.toString()).toContain("{}\n");
+    log.destroy();
+  });
+
   it("that stay do not hold up the end", async () => {
     const url = await open();
     const watching = connect(url, "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");

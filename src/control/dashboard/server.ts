@@ -29,6 +29,8 @@ export interface DashboardOptions {
   readonly clock: Clock;
   /** How long a client may take to send its request, in milliseconds; default 10 s. */
   readonly requestTimeout?: number;
+  /** A client that neither reads nor asks is let go after so long, in milliseconds; default 60 s. */
+  readonly silentTimeout?: number;
 }
 
 /** A dashboard that listens. */
@@ -42,8 +44,10 @@ export interface Dashboard {
 
 const MOST_CONNECTIONS = 64;
 const IDLE_MS = 15_000;
-/** A client that neither reads nor asks is let go after so long, in milliseconds: streams write more often than that. */
-const SILENT_MS = 60_000;
+/** Answers on which nothing may come for long: the lines of a quiet app, and the end of a restart. Their clients are seen to be gone by TCP. */
+const PATIENT = ["/v1/logs", "/v1/restart"];
+/** How long a connection is quiet before TCP asks whether its client is there, in milliseconds. */
+const PROBE_MS = 30_000;
 
 /** Nothing but the page's own files; nobody may frame it; its forms go nowhere. */
 const POLICY =
@@ -63,21 +67,13 @@ const SESSION_PATH = "/v1/session";
 
 /** Listens. Throws ERR_CHOIR_OPTION for an address that others reach without a token, and the errors of listening. */
 export async function serveDashboard(target: Controllable, options: DashboardOptions): Promise<Dashboard> {
-  const { events, clock, requestTimeout = 10_000 } = options;
+  const { events, clock } = options;
   const history = new History(target, clock);
-  const server = http.createServer({
-    requestTimeout,
-    headersTimeout: requestTimeout,
-    connectionsCheckingInterval: Math.min(1000, requestTimeout),
-    keepAliveTimeout: IDLE_MS,
-    maxHeaderSize: 8 * 1024,
-    // The answer to a request without Host would not be JSON.
-    requireHostHeader: false,
-  });
+  const server = makeServer(options);
   try {
     const rules = rulesOf(options);
     const desk = new Desk(new Responder(responderSetup(target, { rules, events, history })), rules);
-    prepare(server, desk);
+    server.on("request", (request, response) => void desk.handle(request, response));
     const origin = await listenOnPort(server, { flag: "--dashboard", ...options });
     return {
       url: `${origin}/`,
@@ -95,11 +91,22 @@ export async function serveDashboard(target: Controllable, options: DashboardOpt
   }
 }
 
-function prepare(server: Server, desk: Desk): void {
+function makeServer({ requestTimeout = 10_000, silentTimeout = 60_000 }: DashboardOptions): Server {
+  const server = http.createServer({
+    requestTimeout,
+    headersTimeout: requestTimeout,
+    connectionsCheckingInterval: Math.min(1000, requestTimeout),
+    keepAliveTimeout: IDLE_MS,
+    keepAlive: true,
+    keepAliveInitialDelay: PROBE_MS,
+    maxHeaderSize: 8 * 1024,
+    // The answer to a request without Host would not be JSON.
+    requireHostHeader: false,
+  });
   server.maxConnections = MOST_CONNECTIONS;
-  server.setTimeout(SILENT_MS, (socket) => socket.destroy());
-  server.on("request", (request, response) => void desk.handle(request, response));
+  server.setTimeout(silentTimeout, (socket) => socket.destroy());
   server.on("clientError", refuseGarbage);
+  return server;
 }
 
 function rulesOf({ address, token }: DashboardOptions): AccessRules {
@@ -152,8 +159,10 @@ class Desk {
     try {
       const [pathname = ""] = (request.url ?? "").split("?");
       if (pathname === SESSION_PATH) this.#tellSession(request, response);
-      else if (pathname.startsWith("/v1/")) await this.#responder.handle(request, response);
-      else await this.#sendFile(pathname, request, response);
+      else if (pathname.startsWith("/v1/")) {
+        if (PATIENT.includes(pathname)) request.socket.setTimeout(0);
+        await this.#responder.handle(request, response);
+      } else await this.#sendFile(pathname, request, response);
     } catch (thrown) {
       refuse(response, thrown);
     }

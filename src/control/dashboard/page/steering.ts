@@ -91,7 +91,6 @@ export class Steering {
   }
 
   async #doRestart(): Promise<void> {
-    this.#restart.disabled = true;
     try {
       const { outcome } = await this.#api.post<RestartResult>("v1/restart", {});
       this.#say(outcome === "done" ? "Restart done" : "The restart failed");
@@ -99,7 +98,6 @@ export class Steering {
       // Who waits long may be cut off; the restart goes on, and is shown above.
       this.#say(error instanceof RefusedError ? error.message : "");
     }
-    this.#restart.disabled = false;
   }
 
   async #doScale(instances: number): Promise<void> {
@@ -112,8 +110,9 @@ export class Steering {
   }
 
   #say(text: string): void {
-    setText(this.#notice, text);
+    // In this order: what is hidden is not read out.
     show(this.#notice, text !== "");
+    setText(this.#notice, text);
     clearTimeout(this.#saying);
     this.#saying = setTimeout(() => show(this.#notice, false), NOTICE_MS);
   }
