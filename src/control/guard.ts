@@ -18,8 +18,8 @@ export function foreignRequest(headers: IncomingHttpHeaders, isLoopback: boolean
   return `Ask with an IP address or localhost as host, not with ${quote(host)}`;
 }
 
-/** The name in a Host header, without port and brackets. */
-function hostName(host: string): string {
-  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(host)?.[1];
-  return bracketed ?? host.replace(/:\d+$/, "").toLowerCase();
+/** The name in a Host header, in lower case, without port and brackets. */
+export function hostName(host: string): string {
+  const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(host)?.[1];
+  return (bracketed ?? host.replace(/:\d{1,5}$/, "")).toLowerCase();
 }

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { quote } from "../../errors.ts";
+import { hostName } from "../guard.ts";
 
 export interface AccessRules {
   /** The host that --dashboard-address names, without brackets. */
@@ -77,10 +78,4 @@ function foreignPage({ host, origin, ...others }: IncomingHttpHeaders, wish: Wis
 function isOwnHost(host: string | undefined, rules: AccessRules): boolean {
   const name = hostName(host ?? "");
   return name === rules.host.toLowerCase() || ["localhost", "127.0.0.1", "::1"].includes(name);
-}
-
-/** The name in a Host header, without port and brackets. */
-function hostName(host: string): string {
-  const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(host)?.[1];
-  return (bracketed ?? host.replace(/:\d{1,5}$/, "")).toLowerCase();
 }
