@@ -17,6 +17,7 @@ import { closePacketFor } from "./engine-polls.ts";
 import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
 import { onResponseFinish } from "./response-finish.ts";
+import { SocketMap } from "./socket-map.ts";
 import { tapServer } from "./server-tap.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
 
@@ -38,9 +39,9 @@ export function trackConnections(server: Server, options: ConnectionsOptions = {
 /** The connections of one server. */
 export class Connections {
   /** With TLS all that the server accepted, below TLS: a socket in the middle of a handshake is only here. Without TLS nothing. */
-  readonly #accepted = new Set<Socket>();
+  readonly #accepted = new SocketMap<Socket>();
   /** Those that speak HTTP, or did before an upgrade, by the socket that requests carry. */
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections = new SocketMap<Connection>();
   readonly #sessions = new WeakMap<ServerHttp2Session, Connection>();
   /** What was answered and how fast; undefined when nobody wants to know. */
   readonly meter: RequestMeter | undefined;
@@ -89,14 +90,14 @@ export class Connections {
   /** Connections that left HTTP/1, as WebSockets do. */
   get upgraded(): number {
     let count = 0;
-    for (const { upgrade } of this.#connections.values()) if (upgrade !== undefined) count += 1;
+    for (const { upgrade } of this.all()) if (upgrade !== undefined) count += 1;
     return count;
   }
 
   /** Requests in flight; upgraded sockets are none. */
   get requests(): number {
     let count = 0;
-    for (const connection of this.#connections.values()) count += connection.open.length;
+    for (const connection of this.all()) count += connection.open.length;
     return count;
   }
 
@@ -118,13 +119,13 @@ export class Connections {
   }
 
   /** Connections past their TLS handshake. */
-  all(): IterableIterator<Connection> {
+  all(): Connection[] {
     return this.#connections.values();
   }
 
   /** What is open, with its connection; upgraded sockets are not in it. */
   *exchanges(): Generator<[Connection, Exchange]> {
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.all()) {
       for (const exchange of connection.open) yield [connection, exchange];
     }
   }
@@ -141,15 +142,15 @@ export class Connections {
 
   /** Ends every connection at once, whatever is open on it. */
   destroyAll(): void {
-    for (const socket of this.#connections.keys()) socket.destroy();
-    for (const socket of this.#accepted) socket.destroy();
+    for (const { socket } of this.all()) socket.destroy();
+    for (const socket of this.#accepted.values()) socket.destroy();
   }
 
   /** Ends what never got through its TLS handshake; does nothing while a connection that did is open. */
   destroyHandshakes(): void {
     // Node does not say which accepted socket a TLS socket came from. But when none of those is left, the rest are handshakes.
     if (this.#connections.size > 0) return;
-    for (const socket of this.#accepted) socket.destroy();
+    for (const socket of this.#accepted.values()) socket.destroy();
   }
 
   /** Resolves when no connection is open: at once when none is. */
@@ -161,7 +162,7 @@ export class Connections {
   /** Has all that happens told to `watcher`, from now on. */
   watch(watcher: ConnectionWatcher): void {
     this.#watcher = watcher;
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.all()) {
       for (const { answer } of connection.open) this.#watchEnd(connection, answer);
     }
   }
@@ -172,7 +173,7 @@ export class Connections {
       this.#connect(socket);
       return;
     }
-    this.#accepted.add(socket);
+    this.#accepted.set(socket, socket);
     socket.on("close", this.#onAcceptedClose);
   }
 

@@ -1,7 +1,14 @@
 /** The default app: a Fastify instance with Choir's container on it, never listening by itself. Runs in the instance. */
 import { finished } from "node:stream";
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
-import type { FastifyBaseLogger, FastifyInstance, FastifyServerOptions, LogController } from "fastify";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+  LogController,
+} from "fastify";
 import type { Logger } from "pino";
 import { clientErrorHandler } from "../http/client-error.ts";
 import type { RequestNote } from "../http/access-log.ts";
@@ -9,7 +16,7 @@ import type { HeaderPolicy } from "../http/headers.ts";
 import { createServer, PLAIN_SETTINGS, type ServerSettings } from "../http/server.ts";
 import { createAppContainer } from "./container.ts";
 import type { AppContainer, Services } from "./cradle.ts";
-import { REQUEST_SERIALIZERS, RequestLogger } from "./request-logger.ts";
+import { childLogger, REQUEST_SERIALIZERS, RequestLogger, type RequestLogSource } from "./request-logger.ts";
 import type { Zones } from "./zone.ts";
 
 declare module "fastify" {
@@ -61,29 +68,43 @@ export async function createDefaultApp(options: DefaultAppOptions): Promise<{ re
   const { fastify: Fastify, LogController } = await import("fastify");
   const { services, headers, fastify = {}, zones, settings = PLAIN_SETTINGS, accessLog } = options;
   const ids = zones ?? accessLog;
+  const logController =
+    fastify.logController ?? quietController(LogController, ids && { requestIdLogLabel: "requestId" });
   const app = Fastify({
     clientErrorHandler: clientErrorHandler(headers),
-    ...(fastify.logController === undefined
-      ? { logController: quietController(LogController, ids && { requestIdLogLabel: "requestId" }) }
-      : {}),
-    ...requestLoggers(services, fastify),
     // One id for a request, whoever is asked for it.
     ...(ids && { genReqId: () => ids.requestId() }),
     ...fastify,
+    logController,
     serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
-  if (!hasLogger(fastify)) logWith(app, services);
+  const giveLogger = hasLogger(fastify) ? undefined : requestLoggers(app, services, logController.requestIdLogLabel);
+  if (giveLogger !== undefined) logWith(app, services);
   // Both the container and the logger are loaded by apps that use them: the others save 8 MB in each instance.
   let container: AppContainer | undefined;
   app.decorate("container", { getter: () => (container ??= createAppContainer(services)) });
   addRequestScopes(app);
-  if (accessLog !== undefined) {
-    app.addHook("onRequest", (request, _reply, done) => {
-      accessLog.note(request.raw, request);
-      done();
-    });
-  }
+  onEachRequest(logController, (request, reply) => {
+    (request as unknown as ScopedRequest)[RESPONSE] = reply.raw;
+    giveLogger?.(request, reply);
+    accessLog?.note(request.raw, request);
+  });
   return { app };
+}
+
+/**
+ * Hears of every request that Fastify takes up, before its hooks do. It is what the log controller is told first; a hook of our own would
+ * cost each request ten times as much.
+ */
+function onEachRequest(
+  controller: LogController,
+  listener: (request: FastifyRequest, reply: FastifyReply) => void,
+): void {
+  const incomingRequest = controller.incomingRequest.bind(controller);
+  controller.incomingRequest = (request, reply, metadata) => {
+    listener(request, reply);
+    incomingRequest(request, reply, metadata);
+  };
 }
 
 /** The server as --ssl, --http2 and the limits have it; what Fastify's own options say of limits wins. */
@@ -118,14 +139,37 @@ function quietController(Base: typeof LogController, options?: { requestIdLogLab
 }
 
 /**
- * Gives requests our logger without telling Fastify of one: with `loggerInstance` it would make a child logger and two listeners
- * for every request, to log what is not logged.
+ * Gives requests our logger in the place of the one that Fastify has when it has none. With `loggerInstance` it would make a child logger
+ * and two listeners for every request, to log what is not logged; with a `childLoggerFactory` it would check each child anew.
  */
-function requestLoggers(services: Services, options: FastifyOptions): Pick<FastifyOptions, "childLoggerFactory"> {
-  if (hasLogger(options)) return {};
+function requestLoggers(
+  app: FastifyInstance,
+  services: Services,
+  idLabel: string,
+): (request: FastifyRequest, reply: FastifyReply) => void {
   let made: Logger | undefined;
-  const parent = (): Logger => (made ??= services.logger.child({}, { serializers: REQUEST_SERIALIZERS }));
-  return { childLoggerFactory: (_none, bindings, childOptions) => new RequestLogger(parent, bindings, childOptions) };
+  const source: RequestLogSource = {
+    parent: () => (made ??= services.logger.child({}, { serializers: REQUEST_SERIALIZERS })),
+    idLabel,
+  };
+  const none = app.log;
+  const usual = app.childLoggerFactory;
+  // Routes and plugins with a level or serializers of their own: Fastify knows what these are, and only a factory is told.
+  const factory: FastifyInstance["childLoggerFactory"] = (_none, bindings, options) =>
+    childLogger(source, bindings, options);
+  app.addHook("onRegister", (plugin, options) => {
+    if (hasLogSettings(options) && plugin.childLoggerFactory === usual) plugin.setChildLoggerFactory(factory);
+  });
+  app.addHook("onRoute", function onRoute(route) {
+    if (hasLogSettings(route) && this.childLoggerFactory === usual) route.childLoggerFactory ??= factory;
+  });
+  return (request, reply) => {
+    if (request.log === none) request.log = reply.log = new RequestLogger(source, request);
+  };
+}
+
+function hasLogSettings({ logLevel, logSerializers }: { logLevel?: unknown; logSerializers?: unknown }): boolean {
+  return Boolean(logLevel) || Boolean(logSerializers);
 }
 
 /** Makes `app.log` our logger, which is looked up when it is used; an app may put another one in its place. */
@@ -147,23 +191,17 @@ function hasLogger(options: FastifyOptions): boolean {
 
 interface ScopedRequest {
   readonly server: FastifyInstance;
-  [RESPONSE]: ServerResponse | null;
-  [SCOPE]: AppContainer | null;
+  /** A Fastify request does not know its response. */
+  [RESPONSE]?: ServerResponse;
+  [SCOPE]?: AppContainer;
 }
 
 function addRequestScopes(app: FastifyInstance): void {
-  app.decorateRequest(RESPONSE, null);
-  app.decorateRequest(SCOPE, null);
   app.decorateRequest("container", {
     getter(this: unknown): AppContainer {
       const request = this as ScopedRequest;
       return (request[SCOPE] ??= openScope(request));
     },
-  });
-  // All that a request pays that never asks for its scope: a Fastify request does not know its response.
-  app.addHook("onRequest", (request, reply, done) => {
-    (request as unknown as ScopedRequest)[RESPONSE] = reply.raw;
-    done();
   });
 }
 
@@ -175,6 +213,6 @@ function openScope({ server, [RESPONSE]: response }: ScopedRequest): AppContaine
     });
   };
   // Also when the client went away, or when the response was over before the scope was asked for.
-  if (response !== null) finished(response, dispose);
+  if (response !== undefined) finished(response, dispose);
   return scope;
 }

@@ -7,8 +7,9 @@ import { isMainThread } from "node:worker_threads";
 import type { Logger } from "pino";
 import { systemClock } from "../clock.ts";
 import { PubSubClient } from "../messaging/client.ts";
-import { forgetPreload, takeBirth } from "../options/environment.ts";
+import { forgetPreload, isGcGiven, takeBirth } from "../options/environment.ts";
 import type { InstanceBirth } from "../protocol.ts";
+import { takeCollector } from "../start-garbage.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
 import { answerQuestions, answerTo } from "./questions.ts";
@@ -26,6 +27,7 @@ else if (!isMainThread) (await import("./worker-listen.ts")).warnOfListening();
 async function enterInstance(birth: InstanceBirth): Promise<void> {
   // Else every process that the app forks would load this file too.
   forgetPreload(import.meta.url);
+  const collectGarbage = takeCollector(!isGcGiven());
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
@@ -41,7 +43,18 @@ async function enterInstance(birth: InstanceBirth): Promise<void> {
   const logger = (): Logger => services.logger;
   const uncaught = new UncaughtErrors({ options: birth.options, lifecycle, zones, logger, exit, clock: systemClock });
   const messages = (): PubSubClient | undefined => client;
-  const role = { kind: "instance", services, birth, lifecycle, hooks, uncaught, zones, tls, messages } as const;
+  const role = {
+    kind: "instance",
+    services,
+    birth,
+    lifecycle,
+    hooks,
+    uncaught,
+    zones,
+    tls,
+    messages,
+    collectGarbage,
+  } as const;
   // Loaded for `choir start` only, and before node goes on to the file.
   const ownServers = birth.module && (await import("./own-module.ts")).enterModule(role, birth.module);
   assumeRole({ ...role, ownServers });

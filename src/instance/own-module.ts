@@ -123,7 +123,7 @@ class OwnModule {
     if (this.#isReadyManual()) await lifecycle.markedReady;
     const [first] = servers.all;
     if (first !== undefined) await untilAnswering(this.#role, first.server);
-    collectStartGarbage();
+    collectStartGarbage(this.#role.collectGarbage);
     lifecycle.explain = (thrown) => thrown;
     servers.open();
     lifecycle.ready();

@@ -19,17 +19,30 @@ export const REQUEST_SERIALIZERS = {
   res: (reply: { statusCode?: number }) => ({ statusCode: reply.statusCode }),
 };
 
+/** What all loggers of one app's requests have in common. */
+export interface RequestLogSource {
+  /** Whose children they are; looked up when the first one is written to. */
+  readonly parent: () => Logger;
+  /** The name under which their lines carry the request's id. */
+  readonly idLabel: string;
+}
+
+/** A child logger at once, for what has a level or serializers of its own. */
+export function childLogger({ parent }: RequestLogSource, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+  const child: MarkedLogger = parent().child(bindings, options);
+  if ("requestId" in bindings) child[CARRIES_REQUEST_ID] = true;
+  return child;
+}
+
 /** A child logger that is not there until it is used. */
 export class RequestLogger implements FastifyBaseLogger {
-  readonly #parent: () => Logger;
-  readonly #bindings: Bindings;
-  readonly #options: ChildLoggerOptions | undefined;
+  readonly #source: RequestLogSource;
+  readonly #request: { readonly id: string };
   #made: Logger | undefined;
 
-  constructor(parent: () => Logger, bindings: Bindings, options?: ChildLoggerOptions) {
-    this.#parent = parent;
-    this.#bindings = bindings;
-    this.#options = options;
+  constructor(source: RequestLogSource, request: { readonly id: string }) {
+    this.#source = source;
+    this.#request = request;
   }
 
   get level(): string {
@@ -70,12 +83,6 @@ export class RequestLogger implements FastifyBaseLogger {
   }
 
   #child(): Logger {
-    return (this.#made ??= this.#make());
-  }
-
-  #make(): Logger {
-    const child: MarkedLogger = this.#parent().child(this.#bindings, this.#options);
-    if ("requestId" in this.#bindings) child[CARRIES_REQUEST_ID] = true;
-    return child;
+    return (this.#made ??= childLogger(this.#source, { [this.#source.idLabel]: this.#request.id }));
   }
 }

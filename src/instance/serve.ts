@@ -121,7 +121,7 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   await untilAnswering(role, app.server);
   // The last moment at which a pause is felt by nobody.
-  collectStartGarbage();
+  collectStartGarbage(role.collectGarbage);
   return { app, connections };
 }
 

@@ -18,7 +18,7 @@ import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "..
 import type { DashboardSource } from "../options/dashboard-source.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
-import { collectStartGarbage } from "../start-garbage.ts";
+import { collectorOfNewContext, collectStartGarbage } from "../start-garbage.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
@@ -184,7 +184,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   tls?.start();
   service?.start();
   supervisor.start();
-  clock.after(START_MS, collectStartGarbage);
+  clock.after(START_MS, () => collectStartGarbage(collectorOfNewContext()));
   const isHeldUp = (): boolean => setup.logs.isBlocked;
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit, isHeldUp });
   const outcome = await supervisor.finished.finally(endRounds);

@@ -5,6 +5,7 @@ import { compileHeaderPolicy } from "../../../src/http/headers.ts";
 import type { ConfigureServer } from "../../../src/instance/app.ts";
 import { configureApp } from "../../../src/instance/configure-app.ts";
 import type { AppContainer } from "../../../src/instance/cradle.ts";
+import { LogController, type FastifyRequest } from "fastify";
 import { createDefaultApp, type App, type FastifyOptions } from "../../../src/instance/fastify-app.ts";
 import { fakeServices } from "../../helpers/services.ts";
 
@@ -132,6 +133,40 @@ describe("the logger", () => {
     expect(JSON.stringify(lines)).not.toContain("secret");
   });
 
+  test("of a route or a plugin has the level and the serializers that it was given", async () => {
+    const { app, lines } = await setup();
+    const say = (request: FastifyRequest): string => {
+      request.log.info({ secret: 1 }, "said");
+      return "said";
+    };
+    const logSerializers = { secret: () => "hidden" };
+    app.get("/quiet", { logLevel: "warn" }, say);
+    app.get("/hidden", { logSerializers }, say);
+    await app.register(async (plugin) => plugin.setNotFoundHandler(say), { prefix: "/plugin", logLevel: "warn" });
+    await app.register(async (plugin) => void plugin.get("/", say), { prefix: "/other", logSerializers });
+    for (const url of ["/quiet", "/plugin/nothing"]) await app.inject(url);
+    expect(lines).toEqual([]);
+    for (const url of ["/hidden", "/other"]) await app.inject(url);
+    const line = { msg: "said", secret: "hidden", reqId: expect.any(String) };
+    expect(lines).toMatchObject([line, line]);
+  });
+
+  test("of a request is what the app's own factory makes of it", async () => {
+    const { app, lines } = await setup();
+    const made: unknown[] = [];
+    app.setChildLoggerFactory((_none, bindings) => {
+      made.push(bindings);
+      return app.log;
+    });
+    app.get("/", (request) => {
+      request.log.info("mine");
+      return "ok";
+    });
+    await app.inject("/");
+    expect(made).toEqual([{ reqId: expect.any(String) }]);
+    expect(lines).toMatchObject([{ msg: "mine" }]);
+  });
+
   test("of the app is the instance's, or the user's own", async () => {
     const { app, lines } = await setup();
     app.log.info("hello");
@@ -145,6 +180,23 @@ describe("the logger", () => {
     await other.inject("/");
     expect(own).toHaveLength(1);
   });
+});
+
+test("the user's own log controller is told of requests, and they have their scopes and loggers all the same", async () => {
+  const told: string[] = [];
+  class Told extends LogController {
+    override incomingRequest(request: FastifyRequest): void {
+      told.push(request.url);
+    }
+  }
+  const { app, lines } = await setup({ logController: new Told({ disableRequestLogging: true }) });
+  app.get("/", (request) => {
+    request.log.info("said");
+    return request.container.cradle.instance.name;
+  });
+  expect((await app.inject("/")).body).toBe("test");
+  expect(told).toEqual(["/"]);
+  expect(lines).toMatchObject([{ msg: "said" }]);
 });
 
 test("the user's Fastify options are passed on", async () => {
