@@ -68,9 +68,6 @@ export const BIRTH_VARIABLE = "CHOIR_INSTANCE";
  */
 export const INSPECT_PORT_FLAG = "--inspect-port=127.0.0.1:0";
 
-/** With which every instance is started; src/start-garbage.ts says what for. */
-export const EXPOSE_GC_FLAG = "--expose-gc";
-
 /** An error on its way over IPC. */
 export interface SentError {
   readonly name: string;

@@ -7,9 +7,8 @@ import { isMainThread } from "node:worker_threads";
 import type { Logger } from "pino";
 import { systemClock } from "../clock.ts";
 import { PubSubClient } from "../messaging/client.ts";
-import { forgetPreload, isGcGiven, takeBirth } from "../options/environment.ts";
+import { forgetPreload, takeBirth } from "../options/environment.ts";
 import type { InstanceBirth } from "../protocol.ts";
-import { takeCollector } from "../start-garbage.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { createLogger } from "./logger.ts";
 import { answerQuestions, answerTo } from "./questions.ts";
@@ -18,6 +17,7 @@ import type { OwnServices } from "./services.ts";
 import { ShutdownHooks } from "./shutdown-hooks.ts";
 import { TlsInbox } from "./tls-inbox.ts";
 import { UncaughtErrors } from "./uncaught.ts";
+import { keepYoungGenerationSmall } from "./young-generation.ts";
 import { Zones } from "./zone.ts";
 
 const birth = isMainThread ? takeBirth() : undefined;
@@ -27,7 +27,7 @@ else if (!isMainThread) (await import("./worker-listen.ts")).warnOfListening();
 async function enterInstance(birth: InstanceBirth): Promise<void> {
   // Else every process that the app forks would load this file too.
   forgetPreload(import.meta.url);
-  const collectGarbage = takeCollector(!isGcGiven());
+  const letYoungGenerationGrow = keepYoungGenerationSmall();
   writeBlocking(process.stdout);
   writeBlocking(process.stderr);
   const hooks = new ShutdownHooks((error) => services.logger.error({ err: error }, "A shutdown hook failed"));
@@ -53,7 +53,7 @@ async function enterInstance(birth: InstanceBirth): Promise<void> {
     zones,
     tls,
     messages,
-    collectGarbage,
+    letYoungGenerationGrow,
   } as const;
   // Loaded for `choir start` only, and before node goes on to the file.
   const ownServers = birth.module && (await import("./own-module.ts")).enterModule(role, birth.module);

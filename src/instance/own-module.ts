@@ -10,7 +10,6 @@ import { type ChoirError, describeThrown } from "../errors.ts";
 import type { ModuleBirth } from "../protocol.ts";
 import { drainServers } from "./drain-servers.ts";
 import { type ExportedApp, exportNames, findExportedApp, nothingToServe } from "./exports.ts";
-import { collectStartGarbage } from "../start-garbage.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { patchListen, type ListenPatch } from "./listen-patch.ts";
 import { loadError } from "./load-error.ts";
@@ -123,7 +122,7 @@ class OwnModule {
     if (this.#isReadyManual()) await lifecycle.markedReady;
     const [first] = servers.all;
     if (first !== undefined) await untilAnswering(this.#role, first.server);
-    collectStartGarbage(this.#role.collectGarbage);
+    this.#role.letYoungGenerationGrow();
     lifecycle.explain = (thrown) => thrown;
     servers.open();
     lifecycle.ready();

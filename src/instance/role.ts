@@ -4,7 +4,6 @@
  */
 import type { PubSubClient } from "../messaging/client.ts";
 import type { InstanceBirth } from "../protocol.ts";
-import type { Collect } from "../start-garbage.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OwnServers } from "./own-servers.ts";
 import type { OwnServices } from "./services.ts";
@@ -31,8 +30,8 @@ export interface InstanceRole {
   readonly tls: TlsInbox;
   /** The connection to the broker, when the app has used it. */
   readonly messages: () => PubSubClient | undefined;
-  /** Undefined where there is none. */
-  readonly collectGarbage: Collect | undefined;
+  /** To be called when the start is over, right before the instance takes traffic. */
+  readonly letYoungGenerationGrow: () => void;
   /** Only where `choir start` runs a file: it has the sockets. */
   readonly ownServers?: OwnServers | undefined;
 }

@@ -15,7 +15,6 @@ import { declarationOf, hookList, type RunnerExtras, type RunnerOptions, splitOp
 import { ChoirError } from "../errors.ts";
 import { accessLogOf } from "./access.ts";
 import { drainServers } from "./drain-servers.ts";
-import { collectStartGarbage } from "../start-garbage.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { LastSteps } from "./last-steps.ts";
 import { prepareApp, type PreparedApp } from "./prepare.ts";
@@ -120,8 +119,7 @@ async function prepare(role: InstanceRole, configureServer: unknown, extras: Run
   for (const hook of hookList(extras.hooks?.startup)) await hook();
   if (birth.options.ready === "manual") await lifecycle.markedReady;
   await untilAnswering(role, app.server);
-  // The last moment at which a pause is felt by nobody.
-  collectStartGarbage(role.collectGarbage);
+  role.letYoungGenerationGrow();
   return { app, connections };
 }
 

@@ -6,7 +6,7 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { debuglog } from "node:util";
-import { BIRTH_VARIABLE, EXPOSE_GC_FLAG, INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
+import { BIRTH_VARIABLE, INSPECT_PORT_FLAG, type InstanceBirth } from "../protocol.ts";
 import { type AnyOptionName, OPTION_NAMES, specOf, START_OPTION_NAMES, variableOf } from "./table.ts";
 
 /** An option's text in the environment, and the variable it stands in. */
@@ -153,11 +153,8 @@ function hasTypes(value: unknown, types: Record<string, string>): value is Recor
 
 /** In an instance: takes Choir's own flags out of those that a process forked by the app would inherit. */
 export function forgetPreload(url: string): void {
-  // Ours come after the app's.
-  for (const flag of [INSPECT_PORT_FLAG, EXPOSE_GC_FLAG]) {
-    const last = process.execArgv.lastIndexOf(flag);
-    if (last >= 0) process.execArgv.splice(last, 1);
-  }
+  const port = process.execArgv.indexOf(INSPECT_PORT_FLAG);
+  if (port >= 0) process.execArgv.splice(port, 1);
   const at = process.execArgv.findIndex(
     (flag, index) => flag === "--import" && isFile(process.execArgv[index + 1], url),
   );
@@ -166,12 +163,6 @@ export function forgetPreload(url: string): void {
 
 function isFile(flag: string | undefined, url: string): boolean {
   return flag !== undefined && (flag === url || flag === fileURLToPath(url));
-}
-
-/** Whether the app has asked for `gc` itself; to be called after `forgetPreload`. */
-export function isGcGiven(environment: NodeJS.ProcessEnv = process.env): boolean {
-  const words = [...(environment["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
-  return words.some((flag) => flag.replaceAll("_", "-") === EXPOSE_GC_FLAG);
 }
 
 /** Whether `NODE_DEBUG=choir` asks for stacks. */

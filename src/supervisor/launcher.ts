@@ -8,7 +8,7 @@ import type { Broker } from "../messaging/broker.ts";
 import { instanceEnvironment } from "../options/environment.ts";
 import type { InstanceOptions } from "../options/table.ts";
 import type { HeaderPolicyOptions } from "../http/headers.ts";
-import { EXPOSE_GC_FLAG, INSPECT_PORT_FLAG, type InstanceBirth, type ModuleBirth } from "../protocol.ts";
+import { INSPECT_PORT_FLAG, type InstanceBirth, type ModuleBirth } from "../protocol.ts";
 import { type Child, FIRST_LISTENER_FD, PUBSUB_FD, spawnChild } from "./child.ts";
 import { type Examination, examine, type Patient } from "./examine.ts";
 import { explainedExit } from "./explain-exit.ts";
@@ -107,7 +107,7 @@ export function createLauncher(setup: LauncherSetup): Launcher & Examiner {
         ...setup.program,
         entry,
         cwd,
-        execArgv: [...inherited, ...heapFlags(setup, place), EXPOSE_GC_FLAG, INSPECT_PORT_FLAG, "--import", PRELOAD],
+        execArgv: [...inherited, ...heapFlags(setup, place), INSPECT_PORT_FLAG, "--import", PRELOAD],
         environment: environmentOf(setup, birthOf(setup, spec, entry)),
         identity: setup.identity,
         listenerFds: setup.sockets.map((socket) => socket.fd),

@@ -18,7 +18,6 @@ import { type DerivedOptions, instanceOptionsOf, type ResolvedOptions } from "..
 import type { DashboardSource } from "../options/dashboard-source.ts";
 import type { EngineSource } from "../options/engine-source.ts";
 import type { TlsSources } from "../options/tls-sources.ts";
-import { collectorOfNewContext, collectStartGarbage } from "../start-garbage.ts";
 import type { StrayErrors } from "../stray-errors.ts";
 import type { Declaration } from "../protocol.ts";
 import { KeptOptions, type RunningOptions } from "./kept-options.ts";
@@ -29,6 +28,7 @@ import type { Outcome, SupervisorContext, SupervisorOptions } from "./context.ts
 import type { Identity } from "./identity.ts";
 import { createLauncher, type Examiner, type Launcher, type Program } from "./launcher.ts";
 import { heartbeatInterval, startRounds } from "./rounds.ts";
+import { collectStartGarbage } from "./start-garbage.ts";
 import { handleSignals } from "./signals.ts";
 import { type Listening, openSockets, type Sockets } from "./open-sockets.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -184,7 +184,7 @@ async function supervise(setup: SupervisorSetup, surroundings: Surroundings): Pr
   tls?.start();
   service?.start();
   supervisor.start();
-  clock.after(START_MS, () => collectStartGarbage(collectorOfNewContext()));
+  clock.after(START_MS, collectStartGarbage);
   const isHeldUp = (): boolean => setup.logs.isBlocked;
   const endRounds = startRounds(supervisor, { examiner: launcher, options, clock, emit, isHeldUp });
   const outcome = await supervisor.finished.finally(endRounds);

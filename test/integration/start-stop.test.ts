@@ -50,19 +50,17 @@ describe("start", () => {
     expect((env["argv"] as string[]).slice(2)).toEqual(["one", "--two"]);
     // In a container with a memory limit each instance has its share of it.
     expect((env["execArgv"] as string[]).filter((flag) => !flag.startsWith("--max-old-space-size"))).toEqual([]);
-    expect(env["gc"]).toBe("undefined");
   });
 
   it("keeps NODE_ENV when it is set, and passes node's own flags on", async () => {
     await using runner = startRunner("hello.mjs", {
       env: { NODE_ENV: "staging" },
-      execArgv: ["--stack-trace-limit=7", "--expose_gc"],
+      execArgv: ["--stack-trace-limit=7"],
     });
     const url = await runner.ready(1);
     expect(JSON.parse((await ask(`${url}/env`)).body)).toMatchObject({
       NODE_ENV: "staging",
-      execArgv: expect.arrayContaining(["--stack-trace-limit=7", "--expose_gc"]) as string[],
-      gc: "function",
+      execArgv: expect.arrayContaining(["--stack-trace-limit=7"]) as string[],
     });
   });
 
