@@ -52,6 +52,12 @@ describe("start", () => {
     expect((env["execArgv"] as string[]).filter((flag) => !flag.startsWith("--max-old-space-size"))).toEqual([]);
   });
 
+  it("gives the app as much room for new objects as it needs, once it serves", async () => {
+    await using runner = startRunner("hello.mjs");
+    const url = await runner.ready(1);
+    expect(Number((await ask(`${url}/young-growth`)).body)).toBeGreaterThan(1);
+  });
+
   it("keeps NODE_ENV when it is set, and passes node's own flags on", async () => {
     await using runner = startRunner("hello.mjs", {
       env: { NODE_ENV: "staging" },

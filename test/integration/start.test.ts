@@ -95,6 +95,12 @@ describe("a program that listens by itself", () => {
     expect(pids.size).toBeGreaterThan(1);
   });
 
+  it("has as much room for new objects as it needs, once it serves", async () => {
+    await using app = startModule("young-growth.mjs");
+    const url = await app.ready(1);
+    expect(Number((await ask(url)).body)).toBeGreaterThan(1);
+  });
+
   it("is started as by node: main module, arguments, environment, flags, folder", async () => {
     await using app = startModule("express-script.cjs", {
       args: ["--env-file", path.join(MODULES, "app.env"), "--import", path.join(MODULES, "preloaded.mjs")].concat([
