@@ -78,7 +78,8 @@ export async function createDefaultApp(options: DefaultAppOptions): Promise<{ re
     logController,
     serverFactory: (listener: RequestListener) => serverFor(listener, fastify, settings),
   });
-  const giveLogger = hasLogger(fastify) ? undefined : requestLoggers(app, services, logController.requestIdLogLabel);
+  const loggers = { idLabel: logController.requestIdLogLabel, hasFactory: fastify.childLoggerFactory !== undefined };
+  const giveLogger = hasLogger(fastify) ? undefined : requestLoggers(app, services, loggers);
   if (giveLogger !== undefined) logWith(app, services);
   // Both the container and the logger are loaded by apps that use them: the others save 8 MB in each instance.
   let container: AppContainer | undefined;
@@ -145,7 +146,7 @@ function quietController(Base: typeof LogController, options?: { requestIdLogLab
 function requestLoggers(
   app: FastifyInstance,
   services: Services,
-  idLabel: string,
+  { idLabel, hasFactory }: { readonly idLabel: string; readonly hasFactory: boolean },
 ): (request: FastifyRequest, reply: FastifyReply) => void {
   let made: Logger | undefined;
   const source: RequestLogSource = {
@@ -154,14 +155,16 @@ function requestLoggers(
   };
   const none = app.log;
   const usual = app.childLoggerFactory;
+  // An app's own factory comes with its options, or later.
+  const isUsual = (plugin: FastifyInstance): boolean => !hasFactory && plugin.childLoggerFactory === usual;
   // Routes and plugins with a level or serializers of their own: Fastify knows what these are, and only a factory is told.
   const factory: FastifyInstance["childLoggerFactory"] = (_none, bindings, options) =>
     childLogger(source, bindings, options);
   app.addHook("onRegister", (plugin, options) => {
-    if (hasLogSettings(options) && plugin.childLoggerFactory === usual) plugin.setChildLoggerFactory(factory);
+    if (hasLogSettings(options) && isUsual(plugin)) plugin.setChildLoggerFactory(factory);
   });
   app.addHook("onRoute", function onRoute(route) {
-    if (hasLogSettings(route) && this.childLoggerFactory === usual) route.childLoggerFactory ??= factory;
+    if (hasLogSettings(route) && isUsual(this)) route.childLoggerFactory ??= factory;
   });
   return (request, reply) => {
     if (request.log === none) request.log = reply.log = new RequestLogger(source, request);

@@ -5,7 +5,7 @@ import { compileHeaderPolicy } from "../../../src/http/headers.ts";
 import type { ConfigureServer } from "../../../src/instance/app.ts";
 import { configureApp } from "../../../src/instance/configure-app.ts";
 import type { AppContainer } from "../../../src/instance/cradle.ts";
-import { LogController, type FastifyRequest } from "fastify";
+import { LogController, type FastifyInstance, type FastifyRequest } from "fastify";
 import { createDefaultApp, type App, type FastifyOptions } from "../../../src/instance/fastify-app.ts";
 import { fakeServices } from "../../helpers/services.ts";
 
@@ -152,19 +152,22 @@ describe("the logger", () => {
   });
 
   test("of a request is what the app's own factory makes of it", async () => {
-    const { app, lines } = await setup();
-    const made: unknown[] = [];
-    app.setChildLoggerFactory((_none, bindings) => {
-      made.push(bindings);
-      return app.log;
-    });
-    app.get("/", (request) => {
-      request.log.info("mine");
-      return "ok";
-    });
-    await app.inject("/");
-    expect(made).toEqual([{ reqId: expect.any(String) }]);
-    expect(lines).toMatchObject([{ msg: "mine" }]);
+    for (const how of ["called", "option"]) {
+      const made: unknown[] = [];
+      const factory: FastifyInstance["childLoggerFactory"] = (_none, bindings) => {
+        made.push(bindings);
+        return app.log;
+      };
+      const { app, lines } = await setup(how === "option" ? { childLoggerFactory: factory } : {});
+      if (how === "called") app.setChildLoggerFactory(factory);
+      app.get("/", { logLevel: "warn" }, (request) => {
+        request.log.info("mine");
+        return "ok";
+      });
+      await app.inject("/");
+      expect(made, how).toEqual([{ reqId: expect.any(String) }]);
+      expect(lines, how).toMatchObject([{ msg: "mine" }]);
+    }
   });
 
   test("of the app is the instance's, or the user's own", async () => {
