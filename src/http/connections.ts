@@ -17,8 +17,8 @@ import { closePacketFor } from "./engine-polls.ts";
 import { namesOfOldest, namesOfOpen } from "./open-requests.ts";
 import { RequestMeter } from "./request-meter.ts";
 import { onResponseFinish } from "./response-finish.ts";
-import { SocketMap } from "./socket-map.ts";
 import { tapServer } from "./server-tap.ts";
+import { SocketMap } from "./socket-map.ts";
 import { OutgoingFrames, watchFrames } from "./websocket-frames.ts";
 
 export interface ConnectionsOptions {
@@ -89,16 +89,12 @@ export class Connections {
 
   /** Connections that left HTTP/1, as WebSockets do. */
   get upgraded(): number {
-    let count = 0;
-    for (const { upgrade } of this.all()) if (upgrade !== undefined) count += 1;
-    return count;
+    return this.all().filter(({ upgrade }) => upgrade !== undefined).length;
   }
 
   /** Requests in flight; upgraded sockets are none. */
   get requests(): number {
-    let count = 0;
-    for (const connection of this.all()) count += connection.open.length;
-    return count;
+    return this.all().reduce((count, { open }) => count + open.length, 0);
   }
 
   get totalConnections(): number {

@@ -2,20 +2,20 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
-const MODULE = fileURLToPath(new URL("../../../dist/src/instance/young-generation.js", import.meta.url));
+const [MODULE, FIXTURE] = ["../../../dist/src/instance/young-generation.js", "../../fixtures/young-growth.mjs"].map(
+  (file) => fileURLToPath(new URL(file, import.meta.url)),
+);
 
 /** The room for new objects in MB, before and after `letGrow` was called, each time after much was made that survives for a while. */
 function roomOf(flags: readonly string[]): number[] {
   const program = `
-    const { getHeapSpaceStatistics } = await import("node:v8");
     const letGrow = (await import(${JSON.stringify(MODULE)})).keepYoungGenerationSmall();
-    const room = () => {
-      for (let kept = [], n = 0; n < 2e6; n++) kept = kept.length > 200000 ? [] : (kept.push({ n }), kept);
-      return getHeapSpaceStatistics().find(({ space_name: name }) => name === "new_space").space_size / 2 ** 20;
-    };
-    const small = room();
+    const { fillYoung, youngRoom } = await import(${JSON.stringify(FIXTURE)});
+    fillYoung();
+    const small = youngRoom();
     letGrow();
-    console.log(JSON.stringify([small, room()]));`;
+    fillYoung();
+    console.log(JSON.stringify([small, youngRoom()]));`;
   const args = [...flags, "--input-type=module", "--eval", program];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as number[];
 }
